@@ -1,0 +1,1 @@
+"""The configuration: YAML with places, models, sizes and times, templates."""

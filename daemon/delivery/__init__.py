@@ -1,0 +1,1 @@
+"""Getting a file to its destinations: adapters, body, transport, retry, pacing."""

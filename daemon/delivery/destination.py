@@ -1,0 +1,76 @@
+"""The seam between a job and where its file goes: one attempt at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+JSON = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is delivered: the facts of one file and a way to its content.
+
+    `open` gives a fresh descriptor at offset 0, which the caller closes; every attempt opens anew.
+    `idempotency_key` is the same for every attempt of a job at one destination, also after a crash.
+    """
+
+    job: str
+    inbox: str
+    name: str
+    path: str
+    size: int
+    sha256: str
+    media_type: str
+    received: datetime
+    idempotency_key: str
+    open: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What the destination said when it took the file."""
+
+    bytes: int
+    location: str | None = None
+    http_status: int | None = None
+    response: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `inboxd check` found out about a destination, with advice where it failed."""
+
+    subject: str
+    ok: bool
+    message: str
+
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes of the file sent so far in this attempt."""
+
+
+class Destination(Protocol):
+    """Takes files; used by several threads at once."""
+
+    name: str
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        """Make one attempt.
+
+        Raises DeliveryError with a kind that says whether another attempt can help, StoppedError
+        soon after `stop` is set, EnvironmentFaultError when our own machine is the obstacle.
+        """
+        ...
+
+    def check(self) -> list[Finding]:
+        """Reach the destination without delivering anything; never raises."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; may be called twice."""
+        ...

@@ -1,0 +1,1 @@
+"""The demonstration: sample receipts drawn by us and a receiver on loopback."""

@@ -1,0 +1,250 @@
+"""Durable file operations: written, synced, renamed, and the folder synced, in that order.
+
+Names are bytes here: a file name on Linux need not be text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daemon.errors import EnvironmentFaultError
+
+_ENVIRONMENT_ERRNOS = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENODEV,
+        errno.ESTALE,
+    }
+)
+_RENAME_NOREPLACE = 1  # linux/fs.h
+_RENAME_EXCL = 4  # sys/stdio.h, macOS
+_AT_FDCWD = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a file on disk that file and not another of the same name."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def identity(status: os.stat_result) -> Identity:
+    """The identity in a stat result."""
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def is_environment(error: OSError) -> bool:
+    """Whether an operating system error is about our machine rather than about one file."""
+    return error.errno in _ENVIRONMENT_ERRNOS
+
+
+def environment_fault(error: OSError, doing: str) -> EnvironmentFaultError:
+    """An error of ours for an OSError met while `doing` something, with advice if there is any."""
+    advice = {
+        errno.ENOSPC: "free some space; work goes on by itself",
+        errno.EDQUOT: "the quota is used up; raise it or free some space",
+        errno.EROFS: "the file system is read-only; remount it for writing",
+        errno.EMFILE: "raise the limit of open files (LimitNOFILE in the unit)",
+        errno.EACCES: "give the daemon's user the rights on it",
+        errno.EPERM: "give the daemon's user the rights on it",
+    }.get(error.errno or 0, "work goes on by itself once this is mended")
+    name = errno.errorcode.get(error.errno or 0, "error").lower()
+    return EnvironmentFaultError(
+        {"enospc": "disk_full", "eacces": "no_rights", "eperm": "no_rights"}.get(name, name),
+        f"{doing}: {error.strerror or error}; {advice}",
+    )
+
+
+def display(name: bytes) -> str:
+    """A name for people and logs: text, with what is not UTF-8 or not printable escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def open_regular(path: bytes, *, folder: int | None = None) -> int:
+    """Open a regular file for reading without following a link or waiting for a writer.
+
+    Returns the descriptor. Raises OSError (ELOOP for a symlink, EINVAL for what is not a regular
+    file); the caller decides what that says about the file.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    descriptor = os.open(path, flags, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def sync_folder(path: bytes) -> None:
+    """Make the names in a folder durable; file systems that cannot are let off."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_folders(paths: Iterable[bytes]) -> None:
+    """Sync each of some folders once."""
+    for path in set(paths):
+        sync_folder(path)
+
+
+def write_new(path: bytes, data: bytes, *, mode: int = 0o640) -> int:
+    """Write a file anew and return its descriptor, not yet synced; the caller syncs and closes."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_durably(path: bytes, data: bytes, *, temporary: bytes | None = None) -> None:
+    """Replace a file so that a crash leaves the old or the new content, never a part."""
+    folder, name = os.path.split(path)
+    temporary = temporary or os.path.join(folder, b"." + name[:200] + b".tmp")
+    descriptor = write_new(temporary, data)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(temporary, path)
+    sync_folder(folder or b".")
+
+
+def _load_rename() -> ctypes._NamedFuncPointer | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    name = "renamex_np" if sys.platform == "darwin" else "renameat2"
+    return getattr(libc, name, None)
+
+
+_rename_exclusively = _load_rename()
+
+
+def rename_new(source: bytes, target: bytes) -> None:
+    """Rename without ever replacing `target`.
+
+    Raises FileExistsError where it exists, OSError with EXDEV across file systems.
+    Falls back to link and unlink where the kernel or the file system has no exclusive rename.
+    """
+    if _rename_exclusively is not None:
+        if sys.platform == "darwin":
+            failed = _rename_exclusively(source, target, _RENAME_EXCL)
+        else:
+            failed = _rename_exclusively(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+        if not failed:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+            raise OSError(code, os.strerror(code), os.fsdecode(target))
+    os.link(source, target, follow_symlinks=False)
+    os.unlink(source)
+
+
+def move_new(source: bytes, target: bytes, *, temporary: bytes) -> None:
+    """Move a file to a free name, also across file systems; raises FileExistsError if it is taken.
+
+    Across file systems the copy is durable under `temporary` (in the target's folder) before it
+    gets its name, and named before the source goes, so a crash leaves the source or the target.
+    """
+    try:
+        rename_new(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    status = os.lstat(source)
+    if not stat.S_ISREG(status.st_mode):
+        _move_special(source, target, status)
+        return
+    copy_durably(source, temporary)
+    rename_new(temporary, target)
+    sync_folder(os.path.dirname(target))
+    os.unlink(source)
+
+
+def _move_special(source: bytes, target: bytes, status: os.stat_result) -> None:
+    """A link is made anew at the target; what has no content is set down as an empty note."""
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(source), target)
+    else:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+    sync_folder(os.path.dirname(target))
+    os.unlink(source)
+
+
+def copy_durably(source: bytes, target: bytes, *, block: int = 1 << 20) -> None:
+    """Copy content and times of a regular file and sync the copy; replaces `target`."""
+    reading = open_regular(source)
+    try:
+        writing = os.open(
+            target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640
+        )
+        try:
+            while data := os.read(reading, block):
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(writing, view) :]
+            status = os.fstat(reading)
+            os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+            os.fsync(writing)
+        finally:
+            os.close(writing)
+    finally:
+        os.close(reading)
+
+
+def unlink_if_there(path: bytes) -> bool:
+    """Remove a file; tells whether there was one."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def free_space(path: bytes) -> int:
+    """Bytes that an ordinary user can still write on the disk of `path`."""
+    facts = os.statvfs(path)
+    return facts.f_bavail * facts.f_frsize
+
+
+def lock_exclusively(descriptor: int) -> bool:
+    """Take a lock that ends with this process; False when another process holds it."""
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

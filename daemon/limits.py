@@ -1,0 +1,68 @@
+"""All bounds that are not configuration, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one daemon; sizes in bytes, times in seconds."""
+
+    # watching
+    rescan_every: float = 60.0
+    """The slow rescan that finds what no event announced."""
+    poll_every: float = 1.0
+    """Between two looks at a folder whose file system sends no events."""
+    patience: float = 10.0
+    """An empty or cut-off file is given this many settle times to grow before it is judged."""
+    canary_every: float = 20.0
+    """Between two probe files that prove we still see."""
+    canary_within: float = 10.0
+    """A probe not seen for this long means that we are blind."""
+
+    # jobs
+    window: int = 256
+    """Jobs of one inbox that are claimed and not yet filed."""
+    commit_group: int = 512
+    """Ledger writes that share one commit."""
+
+    # files and parsing
+    read_block: int = 256 * KIB
+    """One read while hashing or sending."""
+    prove_timeout: float = 30.0
+    """Wall time a parser gets to prove one file."""
+    prove_memory: int = 1536 * MIB
+    """Address space of a proving child."""
+    read_memory: int = 6 * 1024 * MIB
+    """Address space of a reading child; onnxruntime maps far more than it uses."""
+    child_tasks: int = 500
+    """Files one child handles before it is replaced."""
+    frames: int = 2000
+    """Frames or pages that are counted before a file is called too long to walk."""
+    reserve_space: int = 64 * MIB
+    """Free bytes that we leave on a disk."""
+
+    # delivery
+    answer_head: int = 64 * KIB
+    """Bytes of status line and headers taken from a server."""
+    answer_body: int = 64 * KIB
+    """Bytes of an answer's body that are kept."""
+    retry_after_cap: float = 3600.0
+    """The longest pause a server can ask for."""
+    park_max: float = 900.0
+    """The longest pause between two runs of attempts."""
+    progress_every: float = 2.0
+    """Between two progress log events of one delivery."""
+
+    # service
+    drain_timeout: float = 60.0
+    """What is under way gets this long to finish after a stop."""
+    max_display_name: int = 200
+    """Characters of a name shown to people."""
+
+
+DEFAULT = Limits()

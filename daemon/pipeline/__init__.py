@@ -1,0 +1,1 @@
+"""The steps of one file in order, and the bounded pool that runs them."""

@@ -1,0 +1,1 @@
+"""Understanding the lines of a receipt: amounts, dates, merchant, items, arithmetic."""

@@ -1,0 +1,1 @@
+"""The JSON that people read: model, schema, bytes."""

@@ -1,0 +1,1 @@
+"""Deciding whether a file is acceptable before anything leaves the machine."""
