@@ -1,0 +1,32 @@
+"""The template language of the configuration: `{inbox}`, `{sha256}`, `{received:%Y/%m}`."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from datetime import datetime
+
+FIELDS = frozenset(
+    {"inbox", "name", "stem", "suffix", "path", "sha256", "size", "media_type", "received", "job"}
+)
+
+
+def check(template: str) -> None:
+    """Raise ValueError where a template is malformed or names a field that does not exist."""
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"{template!r} is not a template: {error}") from error
+    for _, name, form, conversion in parts:
+        if name is None:
+            continue
+        if name not in FIELDS:
+            known = ", ".join(sorted(FIELDS))
+            raise ValueError(f"{{{name}}} is not known in {template!r}; use one of {known}")
+        if conversion or (form and name != "received"):
+            raise ValueError(f"only {{received:%Y/%m}} takes a format, in {template!r}")
+
+
+def render(template: str, facts: Mapping[str, str | int | datetime]) -> str:
+    """Fill in a template that `check` let through."""
+    return string.Formatter().vformat(template, (), facts)
