@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Box = tuple[float, float, float, float, float, float, float, float]
-"""x0, y0 ... x3, y3 in pixels of the upright page: top left, top right, bottom right, bottom left."""
+"""Corners in pixels of the upright page, clockwise from the top left: x0, y0, ... x3, y3."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Noticing files: native events and polling as hints, the scan as the truth, settling, the canary."""
+"""Noticing files: events and polling as hints, the scan as the truth, settling, the canary."""
