@@ -1,0 +1,68 @@
+"""Reads cut-out lines of text: the recognition model and what turns its output into characters.
+
+The model gives for every few pixels of a line the chance of each character or of none; repeats
+that no blank parts are one character (Graves et al., "Connectionist Temporal Classification",
+ICML 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession
+
+from daemon.reading.image import Image
+
+HEIGHT = 48
+"""Pixels that the model wants a line to be high."""
+
+
+class Recogniser:
+    """Text of lines by the recognition model; `characters` are its classes, the blank first.
+
+    Lines go through one by one: on one thread a batch saves nothing, and the padding that it needs
+    costs both time and accuracy.
+    """
+
+    def __init__(
+        self,
+        session: InferenceSession,
+        characters: Sequence[str],
+        *,
+        narrowest: int = 48,
+        widest: int = 3200,
+    ) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._characters = np.array(characters, dtype=object)
+        self._narrowest = narrowest
+        self._widest = widest
+
+    def read(self, line: Image) -> tuple[str, float]:
+        """Text, which may be empty, and confidence of one line."""
+        height, width = line.shape[:2]
+        scaled = max(8, min(self._widest, math.ceil(HEIGHT * width / height)))
+        planes = np.zeros((1, 3, HEIGHT, max(scaled, self._narrowest)), np.float32)
+        _place(line, planes[0], scaled)
+        return self._decode(self._session.run(None, {self._input: planes})[0][0])
+
+    def _decode(self, chances: NDArray[np.float32]) -> tuple[str, float]:
+        best = chances.argmax(axis=1)
+        kept = best != 0
+        kept[1:] &= best[1:] != best[:-1]
+        if not kept.any():
+            return "", 0.0
+        sure = chances[kept, best[kept]]
+        return "".join(self._characters[best[kept]]).strip(), float(sure.mean())
+
+
+def _place(line: Image, target: NDArray[np.float32], width: int) -> None:
+    """Put a line into its row of a batch: BGR, from -1 to 1, channels first."""
+    small = cv2.resize(line, (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    for plane in range(3):
+        np.multiply(small[:, :, 2 - plane], 1 / 127.5, out=target[plane, :, :width])
+    target[:, :, :width] -= 1.0
