@@ -1,0 +1,135 @@
+"""What runs in a child: bind itself, build the target, answer requests until the parent is gone.
+
+Started as `python -m daemon.children.entry SOCKET LIFELINE NAME`; the first frame says what to be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from daemon.children.frames import JSON, LENGTH, encode, receive
+from daemon.children.limits import bind_process, bind_task
+from daemon.errors import InboxdError
+
+MEMORY_EXIT = 86
+"""Exit status of a child that met its memory limit."""
+
+Target = Callable[[JSON, int | None], JSON]
+
+
+def main() -> None:
+    """Serve the parent at the other end of the socket."""
+    socket_number, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(lifeline)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A terminal or a service manager signals the whole group; only the parent ends a task.
+        signal.signal(number, signal.SIG_IGN)
+    connection = socket.socket(fileno=socket_number)
+    try:
+        serve(connection)
+    except MemoryError:
+        os._exit(MEMORY_EXIT)
+    except OSError:
+        os._exit(0)  # the parent hung up in the middle of a frame
+
+
+def die_with_parent(lifeline: int) -> None:
+    """Have this process and what it starts killed when the other end of a pipe closes.
+
+    The kernel does it by itself (F_SETOWN and F_SETSIG, fcntl(2)), so that it also works while a
+    parser holds the interpreter. Where it cannot, a thread waits for the same.
+    PR_SET_PDEATHSIG is of no use here: it fires when the *thread* that started the child ends.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
+    poller = select.poll()
+    poller.register(lifeline, select.POLLIN)
+    if poller.poll(0):
+        os._exit(0)
+    threading.Thread(target=_watch, args=(poller,), daemon=True).start()
+
+
+def _watch(poller: select.poll) -> None:
+    """Wait for the parent's end and go with it."""
+    poller.poll()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def serve(connection: socket.socket) -> None:
+    """Become what the first frame says, then answer one request after another."""
+    first = receive(connection)
+    if first is None:
+        return
+    order: Any = first[0]
+    bind_process(order["memory"], order["file_size"], order["open_files"])
+    try:
+        target = _build(order["target"], order["setup"])
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever stops the target is for the parent to tell
+        _answer(connection, _failure(error), order["answer"])
+        return
+    _answer(connection, {"ready": True}, order["answer"])
+    while (frame := receive(connection)) is not None:
+        request, descriptor = frame
+        bind_task(order["cpu"])
+        try:
+            answer = _attempt(target, request, descriptor)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        _answer(connection, answer, order["answer"])
+
+
+def _build(name: str, setup: JSON) -> Target:
+    """The target that a factory named `package.module:factory` makes."""
+    module, _colon, factory = name.partition(":")
+    target: Target = getattr(importlib.import_module(module), factory)(setup)
+    return target
+
+
+def _attempt(target: Target, request: JSON, descriptor: int | None) -> JSON:
+    """The answer of a target, or what it raised."""
+    try:
+        return {"answer": target(request, descriptor)}
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - any exception of a parser is an answer
+        return _failure(error)
+
+
+def _failure(error: Exception) -> JSON:
+    """An exception as an answer."""
+    failure: dict[str, JSON] = {"type": type(error).__name__, "message": str(error)[:2000]}
+    if isinstance(error, InboxdError):
+        failure["code"] = error.code
+        failure["kind"] = error.kind.value
+    return {"failed": failure}
+
+
+def _answer(connection: socket.socket, answer: JSON, limit: int) -> None:
+    """Send an answer, or say that it cannot be sent."""
+    try:
+        body = encode(answer)
+    except (TypeError, ValueError) as error:
+        body = encode(_failure(error))
+    if len(body) > limit:
+        body = encode(_failure(ValueError(f"an answer of {len(body)} bytes is too long")))
+    connection.sendall(LENGTH.pack(len(body)))
+    connection.sendall(body)
+
+
+if __name__ == "__main__":
+    main()
