@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ class Job:
     reading: ReadingState = ReadingState.NONE
     reading_fault: Fault | None = None
     ending: Ending | None = None
+    origin: Ending | None = None
     cancel: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
     updated: float = 0.0
@@ -160,12 +162,22 @@ class HistoryEntry:
     detail: str
 
 
-def new_id(now_ms: int | None = None) -> str:
-    """A job id that sorts by time: UUID version 7 (RFC 9562, section 5.7)."""
-    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+_last_id = 0
+_id_lock = threading.Lock()
+
+
+def new_id() -> str:
+    """A job id that sorts by the time of its making: UUID version 7 (RFC 9562, section 5.7).
+
+    Ids made within one millisecond count up (section 6.2, method 2), so that order is kept.
+    """
+    global _last_id  # noqa: PLW0603 - the order holds for the whole process
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80
+    value |= int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
+    with _id_lock:
+        _last_id = value = max(value, _last_id + 1)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

@@ -1,0 +1,116 @@
+"""The verbs of the ledger: each says one durable fact about a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.errors import Fault
+from daemon.jobs.model import Delivery, Ending, Preparation, ReadingState
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file is claimed, hashed and judged; its deliveries and its reading now lie before it.
+
+    `find_duplicate` asks for an older job of this inbox with the same content; the answer is the
+    result of this change.
+    """
+
+    job: str
+    inbox: str
+    preparation: Preparation
+    destinations: tuple[str, ...]
+    reading: ReadingState
+    find_duplicate: bool
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChanged:
+    """A run of attempts at one destination came to something."""
+
+    job: str
+    delivery: Delivery
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingEnded:
+    """A file was read, or could not be."""
+
+    job: str
+    reading: ReadingState
+    fault: Fault | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The sidecar is durable under the name in `ending`."""
+
+    job: str
+    ending: Ending
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The original is in its place; the job is over."""
+
+    job: str
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Nothing is to be done for this job before a wall-clock time."""
+
+    job: str
+    until: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """A running job goes back to the queue, its results kept."""
+
+    job: str
+    ready_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """The file changed before it could be claimed; its next sighting takes the job up."""
+
+    job: str
+    ready_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A person asked for an ended job to be tried again; `again` judges the file anew."""
+
+    job: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A person gave a job up."""
+
+    job: str
+
+
+Change = (
+    Prepared
+    | DeliveryChanged
+    | ReadingEnded
+    | Recorded
+    | Closed
+    | Parked
+    | Requeued
+    | Unclaimed
+    | TakenUp
+    | CancelRequested
+)

@@ -1,0 +1,154 @@
+-- Every statement of the ledger. A name, then the statement up to the next name.
+
+-- name: admit
+-- A settled file becomes a job, unless this very file is already on its way. A file that changed
+-- before it was claimed keeps its job and gets its new identity.
+INSERT INTO jobs (id, inbox, path, name, state, device, inode, size, modified_ns, received, timings, updated)
+SELECT :id, :inbox, :path, :name, 'queued', :device, :inode, :size, :modified_ns, :now, :timings, :now
+WHERE NOT EXISTS (
+    SELECT 1 FROM jobs
+    WHERE inbox = :inbox AND path = :path
+      AND device = :device AND inode = :inode AND size = :size AND modified_ns = :modified_ns
+      AND (:keep OR state IN ('running', 'parked') OR (state = 'queued' AND claimed = 1))
+)
+ON CONFLICT (inbox, path) WHERE claimed = 0 AND state = 'queued' DO UPDATE SET
+    device = excluded.device, inode = excluded.inode, size = excluded.size,
+    modified_ns = excluded.modified_ns, ready_at = 0, updated = excluded.updated
+WHERE device <> excluded.device OR inode <> excluded.inode OR size <> excluded.size
+   OR modified_ns <> excluded.modified_ns OR ready_at > 0
+RETURNING id, inbox, name;
+
+-- name: ready
+-- The oldest jobs of one inbox that may run now.
+SELECT id FROM (
+    SELECT id FROM jobs WHERE state = 'queued' AND inbox = :inbox AND ready_at <= :now
+    ORDER BY id LIMIT :limit
+)
+UNION ALL
+SELECT id FROM (
+    SELECT id FROM jobs WHERE state = 'parked' AND inbox = :inbox AND (ready_at <= :now OR cancel = 1)
+    ORDER BY ready_at LIMIT :limit
+)
+ORDER BY id LIMIT :limit;
+
+-- name: run
+UPDATE jobs SET state = 'running', claimed = 1, updated = :now
+WHERE id = :id AND state IN ('queued', 'parked');
+
+-- name: next_ready_at
+-- When the next waiting job becomes ready, or null.
+SELECT min(ready_at) FROM (
+    SELECT min(ready_at) AS ready_at FROM jobs WHERE state = 'parked'
+    UNION ALL
+    SELECT min(ready_at) FROM jobs WHERE state = 'queued' AND ready_at > 0
+);
+
+-- name: prepared
+UPDATE jobs SET preparation = :preparation, sha256 = :sha256, duplicate_of = :duplicate_of,
+    reading = :reading, timings = :timings, updated = :now
+WHERE id = :id;
+
+-- name: same_content
+-- An older sibling with this content that was or will be delivered.
+SELECT id FROM jobs
+WHERE inbox = :inbox AND sha256 = :sha256 AND id <> :id AND duplicate_of IS NULL
+  AND state IN ('queued', 'running', 'parked', 'done')
+ORDER BY id LIMIT 1;
+
+-- name: add_delivery
+INSERT INTO deliveries (job, destination, state) VALUES (:job, :destination, 'pending')
+ON CONFLICT (job, destination) DO NOTHING;
+
+-- name: set_delivery
+UPDATE deliveries SET state = :state, attempts = :attempts, runs = :runs,
+    first_attempt_at = :first_attempt_at, next_at = :next_at, bytes = :bytes,
+    http_status = :http_status, location = :location, delivered_at = :delivered_at,
+    response = :response, fault = :fault
+WHERE job = :job AND destination = :destination;
+
+-- name: set_reading
+UPDATE jobs SET reading = :reading, reading_fault = :fault, timings = :timings, updated = :now
+WHERE id = :id;
+
+-- name: set_timings
+UPDATE jobs SET timings = :timings, updated = :now WHERE id = :id;
+
+-- name: set_ending
+UPDATE jobs SET ending = :ending, timings = :timings, updated = :now WHERE id = :id;
+
+-- name: set_state
+UPDATE jobs SET state = :state, ready_at = :ready_at, updated = :now WHERE id = :id;
+
+-- name: unclaim
+UPDATE jobs SET state = 'queued', claimed = 0, ready_at = :ready_at, updated = :now WHERE id = :id;
+
+-- name: unclaimed_rival
+SELECT id FROM jobs
+WHERE inbox = :inbox AND path = :path AND claimed = 0 AND state = 'queued' AND id <> :id;
+
+-- name: recover
+-- After a start nothing is running: what was goes back to the queue, its results kept.
+UPDATE jobs SET state = 'queued', ready_at = 0, updated = :now WHERE state = 'running';
+
+-- name: wake_parked
+-- A destination that answers again has what waits for it looked at now.
+UPDATE jobs SET ready_at = :now WHERE state = 'parked' AND ready_at > :now AND id IN
+    (SELECT job FROM deliveries WHERE destination = :destination AND state = 'pending');
+
+-- name: take_up
+-- `again` forgets the verdict too, for a file that was refused under other rules.
+UPDATE jobs SET state = 'queued', claimed = 1, cancel = 0, ready_at = 0, duplicate_of = NULL,
+    origin = coalesce(ending, origin), ending = NULL,
+    preparation = CASE WHEN :again THEN NULL ELSE preparation END,
+    reading_fault = NULL,
+    reading = CASE WHEN reading = 'failed' THEN 'pending' ELSE reading END,
+    updated = :now
+WHERE id = :id;
+
+-- name: reset_deliveries
+UPDATE deliveries SET state = 'pending', attempts = 0, runs = 0, first_attempt_at = NULL,
+    next_at = 0, fault = NULL
+WHERE job = :job AND state <> 'delivered';
+
+-- name: request_cancel
+UPDATE jobs SET cancel = 1, updated = :now WHERE id = :id;
+
+-- name: jobs_by_ids
+SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
+
+-- name: deliveries_by_ids
+SELECT * FROM deliveries WHERE job IN (SELECT value FROM json_each(:ids)) ORDER BY job, destination;
+
+-- name: list
+SELECT * FROM jobs WHERE (:state IS NULL OR state = :state) ORDER BY id DESC LIMIT :limit;
+
+-- name: unfinished
+SELECT * FROM jobs WHERE state IN ('queued', 'running', 'parked') AND id > :after
+ORDER BY id LIMIT :limit;
+
+-- name: by_id_prefix
+SELECT id FROM jobs WHERE id >= :prefix AND id < :prefix || 'g' ORDER BY id LIMIT 10;
+
+-- name: by_path
+SELECT id FROM jobs WHERE path = :path ORDER BY id DESC LIMIT 10;
+
+-- name: by_name
+SELECT id FROM jobs WHERE name = :name ORDER BY id DESC LIMIT 10;
+
+-- name: counts
+SELECT inbox, state, count(*) AS number FROM jobs GROUP BY inbox, state;
+
+-- name: oldest_waiting
+SELECT id, inbox, name, received FROM jobs WHERE state IN ('queued', 'parked')
+ORDER BY received LIMIT 1;
+
+-- name: ended
+SELECT * FROM jobs WHERE state IN ('done', 'rejected', 'failed', 'duplicate', 'cancelled')
+    AND id > :after
+ORDER BY id LIMIT :limit;
+
+-- name: add_history
+INSERT INTO history (job, at, event, detail) VALUES (:job, :at, :event, :detail);
+
+-- name: history
+SELECT at, event, detail FROM history WHERE job = :job ORDER BY id;

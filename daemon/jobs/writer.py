@@ -1,0 +1,136 @@
+"""The one writer of the ledger: whatever waits at a moment shares a transaction and its sync."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon.errors import Fault, Kind, LedgerError
+
+_RETRY_AFTER = 1.0
+
+Work = Callable[[sqlite3.Connection], Any]
+
+
+@dataclass(slots=True)
+class Operation:
+    """Something to do in a transaction, and who wants to know."""
+
+    work: Work
+    future: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: Exception | None = None
+
+
+class GroupWriter:
+    """Runs operations in one thread, a group to a commit; a lone one waits for nobody.
+
+    An operation that raises leaves nothing behind and fails alone. While the ledger cannot be
+    written, the group is kept and tried again; `on_trouble` and `on_recovered` tell.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, group: int) -> None:
+        self.on_trouble: Callable[[Fault], None] = lambda _: None
+        self.on_recovered: Callable[[], None] = lambda: None
+        self._connection = connection
+        self._group = group
+        self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> Future[Any]:
+        """Have something done; the future answers after the commit."""
+        operation = Operation(work)
+        self._waiting.put(operation)
+        return operation.future
+
+    def close(self) -> None:
+        """Write what waits, once more if the ledger is in trouble, and end the thread."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group = [first]
+            last = False
+            while len(group) < self._group:
+                try:
+                    more = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    last = True
+                    break
+                group.append(more)
+            self._commit_until_done(group)
+            if last:
+                return
+
+    def _commit_until_done(self, group: list[Operation]) -> None:
+        troubled = False
+        while True:
+            try:
+                self._commit(group)
+            except sqlite3.Error as error:
+                fault = Fault("ledger_unwritable", _advice(error), Kind.ENVIRONMENT)
+                if self._closing.is_set():
+                    self._refuse(group, LedgerError(fault.code, fault.message))
+                    return
+                if not troubled:
+                    troubled = True
+                    self.on_trouble(fault)
+                self._closing.wait(_RETRY_AFTER)
+                continue
+            break
+        if troubled:
+            self.on_recovered()
+        for operation in group:
+            if operation.error is not None:
+                operation.future.set_exception(operation.error)
+            else:
+                operation.future.set_result(operation.result)
+
+    def _commit(self, group: list[Operation]) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for operation in group:
+                connection.execute("SAVEPOINT operation")
+                try:
+                    operation.result = operation.work(connection)
+                    operation.error = None
+                except sqlite3.OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
+                    operation.error = error
+                    connection.execute("ROLLBACK TO operation")
+                connection.execute("RELEASE operation")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _refuse(self, group: list[Operation], error: LedgerError) -> None:
+        for operation in group:
+            operation.future.set_exception(error)
+
+
+def _advice(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "full" in text:
+        return f"the ledger cannot be written ({text}); free some space, work goes on by itself"
+    if "locked" in text or "busy" in text:
+        return f"the ledger cannot be written ({text}); another program holds it"
+    return f"the ledger cannot be written ({text}); see to the state folder's disk and rights"
