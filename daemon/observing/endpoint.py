@@ -1,0 +1,82 @@
+"""/metrics, /healthz and /readyz on a loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from daemon.errors import EnvironmentFaultError
+from daemon.observing.health import Health
+
+
+class Endpoint:
+    """A small HTTP server in a thread; `address` is where it listens."""
+
+    def __init__(
+        self, listen: str, metrics: Callable[[], bytes], health: Callable[[], Health]
+    ) -> None:
+        host, _, port = listen.rpartition(":")
+        handler = _handler(metrics, health)
+        try:
+            self._server = ThreadingHTTPServer(
+                (host.strip("[]") or "127.0.0.1", int(port)), handler
+            )
+        except OSError as error:
+            raise EnvironmentFaultError(
+                "metrics_address",
+                f"metrics.listen: {listen} cannot be used: {error.strerror}; choose another port",
+            ) from error
+        self._server.daemon_threads = True
+        self.address = f"{self._server.server_address[0]!s}:{self._server.server_port}"
+        self._open = True
+        self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        # serve_forever() wakes up to look whether it should stop; this sleeps until a request.
+        while self._open:
+            self._server.handle_request()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._open = False
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._server.server_address[:2], timeout=1).close()
+        self._thread.join(1)
+        self._server.server_close()
+
+
+def _handler(
+    metrics: Callable[[], bytes], health: Callable[[], Health]
+) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(HTTPStatus.OK, "text/plain; version=0.0.4", metrics())
+            elif self.path in ("/healthz", "/readyz"):
+                state = health()
+                good = state.healthy if self.path == "/healthz" else state.ready
+                body = json.dumps({"ok": good, "reasons": state.reasons}).encode()
+                status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+                self._answer(status, "application/json", body)
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/metrics /healthz /readyz\n")
+
+        def _answer(self, status: HTTPStatus, media_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Requests to the endpoint are not events of the daemon."""
+
+    return Handler
