@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from daemon.config.units import Duration, Pixels, Rate, Size
+from daemon.config.units import Count, Duration, LocalPath, Pixels, Rate, Size, Wait
+from daemon.config.words import HeaderName, HeaderValue, Listen, MediaRange, Template, Url
 
 DEFAULT_ACCEPT = (
     "image/jpeg",
@@ -22,28 +24,40 @@ DEFAULT_ACCEPT = (
 class Section(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_counts_as_absent(cls, data: Any) -> Any:
+        """A key whose values are all commented out keeps its default."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None or key not in cls.model_fields
+        }
 
 
 class InboxConfig(Section):
     """One watched folder and what becomes of its files."""
 
-    path: Path
-    done: Path | None = Field(None, description="where finished originals go; default ../done")
-    rejected: Path | None = Field(
+    path: LocalPath
+    done: LocalPath | None = Field(None, description="where finished originals go; default ../done")
+    rejected: LocalPath | None = Field(
         None, description="where refused originals go; default ../rejected"
     )
-    work: Path | None = Field(
+    work: LocalPath | None = Field(
         None, description="where claimed files wait, on the inbox's mount; default ../work"
     )
     recursive: bool = False
     watch: Literal["auto", "native", "polling"] = "auto"
     settle: Duration = 1.0
-    include: tuple[str, ...] = ("*",)
+    include: tuple[str, ...] = Field(("*",), min_length=1)
     exclude: tuple[str, ...] = (".*", "*.part", "*.tmp", "~$*")
-    accept: tuple[str, ...] = DEFAULT_ACCEPT
+    accept: tuple[MediaRange, ...] = Field(DEFAULT_ACCEPT, min_length=1)
     max_size: Size = 25_000_000
-    max_pages: int = Field(500, gt=0)
+    max_pages: Count = 500
     max_pixels: Pixels = 100_000_000
     allow_empty: bool = False
     originals: Literal["move", "keep", "delete"] = "move"
@@ -67,8 +81,9 @@ class InboxConfig(Section):
         return self.work or self.path.parent / "work"
 
 
-class SecretSource(Section):
-    """Where a secret is read from; never the secret itself."""
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where a secret is read from, exactly one of three; never the secret itself."""
 
     file: Path | None = None
     env: str | None = None
@@ -81,33 +96,68 @@ class NoAuth(Section):
     type: Literal["none"] = "none"
 
 
-class BearerAuth(Section):
-    """`Authorization: Bearer TOKEN`."""
+class SecretAuth(Section):
+    """Base of the kinds of authentication that need a secret."""
+
+    credential: str | None = Field(
+        None, description="the name given to LoadCredential= in the unit"
+    )
+
+    @property
+    def secret(self) -> SecretSource:
+        """Where the secret is read from."""
+        return SecretSource(credential=self.credential)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        source = self.secret
+        given = [at for at in (source.file, source.env, source.credential) if at is not None]
+        if len(given) != 1:
+            keys = [key for key in type(self).model_fields if key.endswith(("_file", "_env"))]
+            count = "no source" if not given else f"{len(given)} sources"
+            raise ValueError(
+                f"the secret has {count}; give exactly one of {', '.join(keys)} and credential"
+            )
+        return self
+
+
+class TokenAuth(SecretAuth):
+    """Base of what is authenticated by a token."""
+
+    token_file: LocalPath | None = None
+    token_env: str | None = None
+
+    @property
+    def secret(self) -> SecretSource:
+        """Where the token is read from."""
+        return SecretSource(self.token_file, self.token_env, self.credential)
+
+
+class BearerAuth(TokenAuth):
+    """`Authorization: Bearer TOKEN` (RFC 6750)."""
 
     type: Literal["bearer"]
-    token_file: Path | None = None
-    token_env: str | None = None
-    credential: str | None = None
 
 
-class BasicAuth(Section):
-    """RFC 7617 user name and password."""
+class BasicAuth(SecretAuth):
+    """User name and password (RFC 7617)."""
 
     type: Literal["basic"]
     username: str
-    password_file: Path | None = None
+    password_file: LocalPath | None = None
     password_env: str | None = None
-    credential: str | None = None
+
+    @property
+    def secret(self) -> SecretSource:
+        """Where the password is read from."""
+        return SecretSource(self.password_file, self.password_env, self.credential)
 
 
-class HeaderAuth(Section):
+class HeaderAuth(TokenAuth):
     """A secret in a header of the server's choosing."""
 
     type: Literal["header"]
-    name: str = "X-API-Key"
-    token_file: Path | None = None
-    token_env: str | None = None
-    credential: str | None = None
+    name: HeaderName = "X-API-Key"
 
 
 Auth = Annotated[NoAuth | BearerAuth | BasicAuth | HeaderAuth, Field(discriminator="type")]
@@ -116,23 +166,23 @@ Auth = Annotated[NoAuth | BearerAuth | BasicAuth | HeaderAuth, Field(discriminat
 class TimeoutConfig(Section):
     """How long to wait for a connection, and for the next byte."""
 
-    connect: Duration = 5.0
-    read: Duration = 30.0
+    connect: Wait = 5.0
+    read: Wait = 30.0
 
 
 class RetryConfig(Section):
     """How failed attempts are spaced: a run of attempts, then parked until the next run."""
 
-    attempts: int = Field(5, gt=0)
+    attempts: Count = 5
     initial: Duration = 1.0
-    max: Duration = 60.0
+    max: Wait = 60.0
     give_up_after: Duration = 86_400.0
 
 
 class ConcurrencyConfig(Section):
     """How many deliveries to one destination may be under way."""
 
-    max: int = Field(8, gt=0)
+    max: Count = 8
     adaptive: bool = True
 
 
@@ -149,28 +199,37 @@ class HttpDestinationConfig(DestinationConfig):
     """An HTTP server that takes a multipart POST or a raw PUT."""
 
     type: Literal["http"]
-    url: str
+    url: Url
     method: Literal["POST", "PUT"] = "POST"
     field: str = "file"
-    data: dict[str, str] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
+    data: dict[str, Template] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
     timeout: TimeoutConfig = TimeoutConfig()
     location: str | None = Field(
         None, description="where a JSON answer names the file, such as $.url"
     )
-    verify: bool | Path = Field(
+    verify: bool | LocalPath = Field(
         default=True, description="a CA file; false is refused unless allow_insecure says so"
     )
     allow_insecure: bool = False
+
+    @model_validator(mode="after")
+    def _verified(self) -> Self:
+        if self.verify is False and not self.allow_insecure:
+            raise ValueError(
+                "verify: false lets anyone read and answer; name a CA file instead, "
+                "or add allow_insecure: true"
+            )
+        return self
 
 
 class FolderDestinationConfig(DestinationConfig):
     """A folder on a disk or mount."""
 
     type: Literal["folder"]
-    path: Path
-    name: str = Field("{name}", description="template of the name in the folder")
+    path: LocalPath
+    name: Template = Field("{name}", description="template of the name in the folder")
 
 
 class PluginDestinationConfig(DestinationConfig):
@@ -183,8 +242,8 @@ class OcrConfig(Section):
     """Which engine reads, and in how many processes."""
 
     engine: str = "rapid"
-    processes: int = Field(2, gt=0)
-    timeout: Duration = 60.0
+    processes: Count = 2
+    timeout: Wait = 60.0
 
 
 class LogConfig(Section):
@@ -197,14 +256,14 @@ class LogConfig(Section):
 class MetricsConfig(Section):
     """Where /metrics, /healthz and /readyz answer."""
 
-    listen: str
+    listen: Listen
 
 
 class Config(Section):
     """A whole configuration, checked, with absolute paths."""
 
-    state: Path
-    workers: int = Field(4, gt=0, le=256)
+    state: LocalPath
+    workers: Annotated[Count, Field(le=256)] = 4
     inboxes: dict[str, InboxConfig]
     destinations: dict[str, DestinationConfig] = Field(default_factory=dict)
     ocr: OcrConfig = OcrConfig()

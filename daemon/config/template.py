@@ -23,7 +23,7 @@ def check(template: str) -> None:
         if name not in FIELDS:
             known = ", ".join(sorted(FIELDS))
             raise ValueError(f"{{{name}}} is not known in {template!r}; use one of {known}")
-        if conversion or (form and name != "received"):
+        if conversion or (form and (name != "received" or "{" in form)):
             raise ValueError(f"only {{received:%Y/%m}} takes a format, in {template!r}")
 
 

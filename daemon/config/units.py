@@ -1,11 +1,13 @@
-"""Sizes, times and rates as people write them: `25MB`, `1.5s`, `10MB/s`, `100MP`."""
+"""Sizes, times, rates and paths as people write them: `25MB`, `1.5s`, `10MB/s`, `../done`."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 _SIZES = {
     "": 1, "B": 1,
@@ -14,6 +16,8 @@ _SIZES = {
 }  # fmt: skip
 _TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PIXELS = {"": 1, "P": 1, "KP": 10**3, "MP": 10**6, "GP": 10**9}
+_MOST = 2**62
+_TEN_YEARS = 3650 * 86400.0
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -21,7 +25,16 @@ def _split(value: str, example: str) -> tuple[float, str]:
     match = _NUMBER_AND_UNIT.fullmatch(value)
     if match is None:
         raise ValueError(f"{value!r} is not understood; write it like {example}")
-    return float(match.group(1)), match.group(2)
+    number = float(match.group(1))
+    if number > _MOST:
+        raise ValueError(f"{value[:20]!r} is too large; write it like {example}")
+    return number, match.group(2)
+
+
+def _whole(number: float) -> int:
+    if number > _MOST:
+        raise ValueError("this is larger than any file can be")
+    return int(number)
 
 
 def parse_size(value: object) -> int:
@@ -32,8 +45,8 @@ def parse_size(value: object) -> int:
         return value
     number, unit = _split(value, "25MB")
     if unit.upper() not in _SIZES:
-        raise ValueError(f"{unit!r} is not a unit of size; use B, KB, MB, GB or TB")
-    return int(number * _SIZES[unit.upper()])
+        raise ValueError(f"{value!r} has no unit of size; write it like 25MB (B, KB, MB, GB, TB)")
+    return _whole(number * _SIZES[unit.upper()])
 
 
 def parse_duration(value: object) -> float:
@@ -46,15 +59,21 @@ def parse_duration(value: object) -> float:
     if unit.lower() not in _TIMES:
         if not unit and number == 0:
             return 0.0
-        raise ValueError(f"{value!r} has no unit of time; use ms, s, m, h or d")
-    return number * _TIMES[unit.lower()]
+        raise ValueError(f"{value!r} has no unit of time; write it like 1s, 500ms or 24h")
+    seconds = number * _TIMES[unit.lower()]
+    if seconds > _TEN_YEARS:
+        raise ValueError(f"{value!r} is longer than ten years")
+    return seconds
 
 
 def parse_rate(value: object) -> int:
     """Bytes a second from `10MB/s`."""
     if not isinstance(value, str) or not value.strip().lower().endswith("/s"):
         raise ValueError(f"{value!r} is not a rate; write it like 10MB/s")
-    return parse_size(value.strip()[:-2])
+    try:
+        return parse_size(value.strip()[:-2])
+    except ValueError:
+        raise ValueError(f"{value!r} is not a rate; write it like 10MB/s") from None
 
 
 def parse_pixels(value: object) -> int:
@@ -65,11 +84,78 @@ def parse_pixels(value: object) -> int:
         return value
     number, unit = _split(value, "100MP")
     if unit.upper() not in _PIXELS:
-        raise ValueError(f"{unit!r} is not a unit of pixels; use MP")
-    return int(number * _PIXELS[unit.upper()])
+        raise ValueError(f"{value!r} has no unit of pixels; write it like 100MP")
+    return _whole(number * _PIXELS[unit.upper()])
 
 
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
-Rate = Annotated[int, BeforeValidator(parse_rate), Field(gt=0)]
-Pixels = Annotated[int, BeforeValidator(parse_pixels), Field(gt=0)]
+def parse_count(value: object) -> object:
+    """A whole number, also as text from the environment; refuses true, false and fractions."""
+    if isinstance(value, bool | float):
+        raise ValueError(f"{str(value).lower()} is not a whole number")
+    return value
+
+
+def parse_path(value: object, info: ValidationInfo) -> Path:
+    """An absolute path; a relative one starts at the folder in the context's `folder`."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("this must be a path, such as /srv/inboxd/inbox")
+    folder = (info.context or {}).get("folder", "")
+    return Path(os.path.abspath(os.path.join(folder, os.path.expanduser(value))))
+
+
+def _written(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}],
+            "examples": list(examples),
+        }
+    )
+
+
+_NUMBER = r"^\s*\d+(\.\d+)?\s*"
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Field(ge=0),
+    _written(_NUMBER + r"([KkMmGgTt]?[Ii]?[Bb])?\s*$", "25MB", "4KiB"),
+]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _NUMBER + r"(ms|s|m|min|h|d)\s*$"},
+                {"const": 0},
+            ],
+            "examples": ["1s", "500ms", "24h"],
+        }
+    ),
+]
+Wait = Annotated[Duration, Field(gt=0)]
+Rate = Annotated[
+    int,
+    BeforeValidator(parse_rate),
+    Field(gt=0),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": _NUMBER + r"([KkMmGgTt]?[Ii]?[Bb])?/[Ss]\s*$",
+            "examples": ["10MB/s"],
+        }
+    ),
+]
+Pixels = Annotated[
+    int,
+    BeforeValidator(parse_pixels),
+    Field(gt=0),
+    _written(_NUMBER + r"([KkMmGg]?[Pp])?\s*$", "100MP"),
+]
+Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
+LocalPath = Annotated[
+    Path,
+    BeforeValidator(parse_path),
+    WithJsonSchema({"type": "string", "minLength": 1, "examples": ["/srv/inboxd/inbox"]}),
+]

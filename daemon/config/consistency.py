@@ -1,0 +1,167 @@
+"""What no single key shows: folders that meet, names that nothing answers to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon.config.explain import did_you_mean
+from daemon.config.model import (
+    Config,
+    DestinationConfig,
+    FolderDestinationConfig,
+    InboxConfig,
+)
+from daemon.config.places import Document
+
+_ENDS = ("done", "rejected", "work")
+
+
+def check(
+    document: Document,
+    inboxes: Mapping[str, InboxConfig],
+    destinations: Mapping[str, DestinationConfig],
+    rest: Config | None,
+) -> None:
+    """Note in the document all that does not fit together between its sections.
+
+    Only sections that are valid on their own are given; `rest` has neither inboxes nor
+    destinations. Folders are compared with links resolved.
+    """
+    for name, inbox in inboxes.items():
+        _own_folders(document, name, inbox)
+        _names(document, name, inbox)
+        _config_outside(document, name, inbox)
+        if rest is not None:
+            _state_outside(document, name, inbox, rest.state)
+        for target, destination in destinations.items():
+            if isinstance(destination, FolderDestinationConfig):
+                _target_outside(document, name, inbox, target, destination)
+    for (name, inbox), (other, second) in itertools.combinations(inboxes.items(), 2):
+        _pair(document, name, inbox, other, second)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder, through links and mounts too."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path lies somewhere below a folder, with links resolved."""
+    real, above = os.path.realpath(path), os.path.realpath(folder)
+    return real != above and os.path.commonpath([real, above]) == above
+
+
+def _watched(path: Path, inbox: InboxConfig) -> str | None:
+    """How an inbox would pick up what lies in `path`; None where it would not."""
+    if same(path, inbox.path):
+        return "is the inbox itself"
+    if inbox.recursive and inside(path, inbox.path):
+        return "lies inside the inbox, which is recursive"
+    return None
+
+
+def _end_folder(inbox: InboxConfig, end: str) -> Path:
+    folder: Path = getattr(inbox, f"{end}_folder")
+    return folder
+
+
+def _own_folders(document: Document, name: str, inbox: InboxConfig) -> None:
+    here = ("inboxes", name)
+    for end in _ENDS:
+        folder = _end_folder(inbox, end)
+        if how := _watched(folder, inbox):
+            document.complain(
+                (*here, end), f"{folder} {how}; files would be taken in again and again"
+            )
+        elif os.path.lexists(folder) and not os.path.isdir(folder):
+            document.complain((*here, end), f"{folder} is not a folder")
+    for end in ("done", "rejected"):
+        if same(inbox.work_folder, _end_folder(inbox, end)):
+            document.complain((*here, "work"), f"this is the {end} folder too; give it its own")
+
+
+def _names(document: Document, name: str, inbox: InboxConfig) -> None:
+    declared = document.data.get("destinations")
+    known = list(declared) if isinstance(declared, dict) else []
+    for at, target in enumerate(inbox.deliver):
+        here = ("inboxes", name, "deliver", at)
+        if target not in known:
+            document.complain(
+                here, f"there is no destination {target!r}; {did_you_mean(target, known)}"
+            )
+        elif target in inbox.deliver[:at]:
+            document.complain(here, f"{target} is named twice; once is enough")
+
+
+def _config_outside(document: Document, name: str, inbox: InboxConfig) -> None:
+    if _watched(Path(os.path.abspath(document.file)).parent, inbox):
+        document.complain(
+            ("inboxes", name, "path"),
+            "this configuration file lies in the inbox and would be taken in; move one of them",
+        )
+
+
+def _state_outside(document: Document, name: str, inbox: InboxConfig, state: Path) -> None:
+    if same(state, inbox.path) or inside(state, inbox.path):
+        document.complain(
+            ("state",), f"{state} lies in the inbox {name}; the ledger needs a folder of its own"
+        )
+    for end in _ENDS:
+        if same(state, _end_folder(inbox, end)):
+            document.complain(
+                ("state",), f"{state} is the {end} folder of {name}; the ledger needs its own"
+            )
+
+
+def _target_outside(
+    document: Document,
+    name: str,
+    inbox: InboxConfig,
+    target: str,
+    destination: FolderDestinationConfig,
+) -> None:
+    here = ("destinations", target, "path")
+    if how := _watched(destination.path, inbox):
+        document.complain(
+            here, f"{destination.path} {how} ({name}); files would be taken in again and again"
+        )
+    for end in _ENDS:
+        if same(destination.path, _end_folder(inbox, end)):
+            document.complain(
+                here, f"{destination.path} is the {end} folder of {name}; deliver somewhere else"
+            )
+
+
+def _pair(
+    document: Document, name: str, inbox: InboxConfig, other: str, second: InboxConfig
+) -> None:
+    if same(inbox.path, second.path):
+        document.complain(
+            ("inboxes", other, "path"),
+            f"this is the folder of the inbox {name} too; one folder can have one inbox",
+        )
+        return
+    for outer, outer_inbox, inner, inner_inbox in (
+        (name, inbox, other, second),
+        (other, second, name, inbox),
+    ):
+        if _watched(inner_inbox.path, outer_inbox):
+            document.complain(
+                ("inboxes", inner, "path"),
+                f"lies inside the inbox {outer}, which is recursive; both would take its files",
+            )
+        for end in _ENDS:
+            folder = _end_folder(inner_inbox, end)
+            if _watched(folder, outer_inbox):
+                document.complain(
+                    ("inboxes", inner, end),
+                    f"{folder} lies in the inbox {outer}, which would take in what is put there",
+                )

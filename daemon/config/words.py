@@ -1,0 +1,91 @@
+"""Text with a meaning of its own: URLs, headers, media types, templates, addresses."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from daemon.config import template
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_MEDIA_RANGE = re.compile(r"\*/\*|[\w.+-]+/(?:\*|[\w.+-]+)")
+_MISNOMERS = {
+    "image/jpg": "image/jpeg",
+    "image/tif": "image/tiff",
+    "application/x-pdf": "application/pdf",
+}
+_OURS = frozenset({"content-length", "transfer-encoding", "content-type", "host", "connection"})
+
+
+def check_template(text: str) -> str:
+    """A template as it is; raises ValueError where it is not one."""
+    template.check(text)
+    return text
+
+
+def check_url(text: str) -> str:
+    """An http or https URL without a secret in it; raises ValueError with what to do."""
+    template.check(text)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"this is not a URL: {str(error).lower()}") from None
+    if "@" in parts.netloc:
+        raise ValueError("a user name or password in the URL is a secret in the file; use auth")
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("the URL must begin with https:// or http://")
+    if not parts.hostname or port == 0 or "{" in parts.netloc:
+        raise ValueError("the URL must name a server, such as https://example.com/upload")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("the URL has characters that must be percent-encoded, such as %20")
+    if parts.fragment:
+        raise ValueError("the part after # is never sent; leave it out")
+    return text
+
+
+def check_header_name(text: str) -> str:
+    """A header's name that is ours to give; raises ValueError otherwise (RFC 9110 section 5.1)."""
+    if _TOKEN.fullmatch(text) is None:
+        raise ValueError(f"{text!r} cannot be the name of a header")
+    if text.lower() in _OURS:
+        raise ValueError(f"{text} follows from the file and the URL; leave it out")
+    return text
+
+
+def check_header_value(text: str) -> str:
+    """A header's value that fits on one line; raises ValueError otherwise."""
+    if not text.isprintable() or not text.isascii():
+        raise ValueError("a header holds one line of plain ASCII text")
+    return text
+
+
+def check_media_range(text: str) -> str:
+    """`image/png`, `audio/*` or `*/*`; raises ValueError with the right name where it is known."""
+    kind = text.lower()
+    if kind in _MISNOMERS:
+        raise ValueError(f"{text} is properly called {_MISNOMERS[kind]}")
+    if _MEDIA_RANGE.fullmatch(kind) is None:
+        raise ValueError(f"{text!r} is not a media type; write it like image/png, audio/* or */*")
+    return kind
+
+
+def check_listen(text: str) -> str:
+    """HOST:PORT; raises ValueError otherwise."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port[:6]) > 65535:
+        raise ValueError(f"{text!r} is not an address; write it like 127.0.0.1:9180")
+    return text
+
+
+Template = Annotated[str, AfterValidator(check_template)]
+Url = Annotated[
+    str, AfterValidator(check_url), Field(examples=["https://example.com/in/{sha256}-{name}"])
+]
+HeaderName = Annotated[str, AfterValidator(check_header_name)]
+HeaderValue = Annotated[str, AfterValidator(check_header_value)]
+MediaRange = Annotated[str, AfterValidator(check_media_range)]
+Listen = Annotated[str, AfterValidator(check_listen), Field(examples=["127.0.0.1:9180"])]

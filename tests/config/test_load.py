@@ -1,0 +1,410 @@
+"""Loading a configuration: what is accepted, and what is said about what is not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.config.load import load
+from daemon.config.model import Config, FolderDestinationConfig, HttpDestinationConfig
+from daemon.errors import ConfigError
+
+GOOD = """
+state: state
+inboxes:
+  receipts:
+    path: inbox
+    deliver: [archive]
+destinations:
+  archive: {type: folder, path: archive}
+"""
+
+
+@contextlib.contextmanager
+def without_rights() -> Iterator[None]:
+    """As a user who may not read everything, also when the tests run as root."""
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "inboxd.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def loaded(folder: Path, text: str, **environment: str) -> Config:
+    return load(written(folder, text), environment=environment)
+
+
+def complaints(folder: Path, text: str | bytes, **environment: str) -> list[str]:
+    path = written(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, environment=environment)
+    return [str(problem).removeprefix(f"{path}:").strip() for problem in caught.value.problems]
+
+
+def inbox(**keys: str) -> str:
+    lines = "".join(f"    {key}: {value}\n" for key, value in ({"path": "inbox"} | keys).items())
+    return f"state: state\ninboxes:\n  receipts:\n{lines}"
+
+
+def http(**keys: str) -> str:
+    lines = "".join(f"    {key}: {value}\n" for key, value in keys.items())
+    return GOOD.replace("  archive: {type: folder, path: archive}\n", f"  archive:\n{lines}")
+
+
+class TestAccepted:
+    def test_relative_paths_begin_at_the_file(self, tmp_path: Path) -> None:
+        """A configuration can be moved together with its folders."""
+        config = loaded(tmp_path, GOOD)
+        assert config.state == tmp_path / "state"
+        receipts = config.inboxes["receipts"]
+        assert receipts.path == tmp_path / "inbox"
+        assert receipts.done_folder == tmp_path / "done"
+        assert receipts.work_folder == tmp_path / "work"
+        archive = config.destinations["archive"]
+        assert isinstance(archive, FolderDestinationConfig)
+        assert archive.path == tmp_path / "archive"
+
+    def test_the_state_folder_of_systemd_is_used_when_none_is_named(self, tmp_path: Path) -> None:
+        """The unit's StateDirectory= is enough; of several the first is taken."""
+        text = GOOD.replace("state: state\n", "")
+        config = loaded(tmp_path, text, STATE_DIRECTORY="/var/lib/inboxd:/var/lib/other")
+        assert config.state == Path("/var/lib/inboxd")
+
+    def test_variables_come_from_the_environment(self, tmp_path: Path) -> None:
+        """A substituted value is text, whatever it looks like, and $${ is the plain text."""
+        text = http(
+            type="http",
+            url="https://${SERVER}/in",
+            data="{a: '$${NAME: x}'}".replace("{NAME: x}", "{{inbox}}"),
+            concurrency="{max: '${MOST}'}",
+        )
+        config = loaded(tmp_path, text, SERVER="example.com", MOST="3")
+        archive = config.destinations["archive"]
+        assert isinstance(archive, HttpDestinationConfig)
+        assert archive.url == "https://example.com/in"
+        assert archive.concurrency.max == 3
+        assert archive.data == {"a": "${{inbox}}"}
+
+    def test_a_value_from_the_environment_cannot_add_keys(self, tmp_path: Path) -> None:
+        """Substitution happens after parsing."""
+        config = loaded(tmp_path, inbox(done="${DONE}"), DONE="x\n    recursive: true")
+        assert config.inboxes["receipts"].recursive is False
+
+    def test_sections_with_everything_commented_out_keep_their_defaults(
+        self, tmp_path: Path
+    ) -> None:
+        """`log:` with nothing below it is what remains after commenting its keys out."""
+        config = loaded(tmp_path, GOOD + "log:\nmetrics:\nocr:\n")
+        assert (config.log.format, config.metrics, config.ocr.engine) == ("json", None, "rapid")
+
+    def test_anchors_and_merges_work(self, tmp_path: Path) -> None:
+        """What two inboxes share can be written once."""
+        config = loaded(
+            tmp_path,
+            "state: s\ninboxes:\n  a: &a {path: a/in, done: done, settle: 3s}\n"
+            "  b: {<<: *a, path: b/in}\n",
+        )
+        assert config.inboxes["b"].settle == 3.0
+        assert config.inboxes["b"].path == tmp_path / "b" / "in"
+
+    def test_words_that_old_yaml_turns_into_truths_and_times_stay_words(
+        self, tmp_path: Path
+    ) -> None:
+        """An inbox may be called `no`, and a field may say 12:30 or 2020-01-01."""
+        config = loaded(
+            tmp_path,
+            "state: s\ninboxes: {no: {path: in}}\n"
+            "destinations: {x: {type: http, url: https://e.com/, "
+            "data: {at: 12:30, on: 2020-01-01}}}",
+        )
+        assert list(config.inboxes) == ["no"]
+        found = config.destinations["x"]
+        assert isinstance(found, HttpDestinationConfig)
+        assert found.data == {"at": "12:30", "on": "2020-01-01"}
+
+    def test_done_and_rejected_may_be_one_folder(self, tmp_path: Path) -> None:
+        """The sidecar says which is which."""
+        assert loaded(tmp_path, inbox(done="out", rejected="out"))
+
+    def test_a_done_folder_inside_a_flat_inbox_is_fine(self, tmp_path: Path) -> None:
+        """Only a recursive inbox would take its files in again."""
+        config = loaded(tmp_path, inbox(done="inbox/done"))
+        assert config.inboxes["receipts"].done_folder == tmp_path / "inbox" / "done"
+
+
+class TestTheFileItself:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "the file is empty; config.example.yaml shows what fits"),
+            ("# only this\n", "the file is empty; config.example.yaml shows what fits"),
+            ("- a\n", "1:1: the file must hold keys such as `inboxes:`, one to a line"),
+            ("a:\n\tb: 1\n", "2:1: a tab stands where only spaces may; indent with spaces"),
+            (b"a: x\nb: \xff\n", "2:4: this is not UTF-8 text; save the file as UTF-8"),
+            ("a: \0", "1: the character U+0000 is not allowed in YAML"),
+            ("a: 'x\n", "2:1: a quote is opened and never closed"),
+            ("a: *x\n", "1:4: an alias (*name) stands here that is not defined above"),
+            ("a: &x [*x]\n", "1:4: a[1]: an alias leads back to itself"),
+            ("a: 1\n---\nb: 1\n", "2:1: a second document begins here"),
+            ("[" * 5000, "the file is nested too deeply"),
+            ("x: 1\n" * 300_000, "it is larger than 1 MB"),
+        ],
+    )
+    def test_what_is_not_yaml_is_said_plainly(
+        self, tmp_path: Path, text: str | bytes, said: str
+    ) -> None:
+        """One sentence with the place, whatever the fault."""
+        (only,) = complaints(tmp_path, text)
+        assert only.startswith(said)
+
+    def test_many_aliases_of_aliases_end_early(self, tmp_path: Path) -> None:
+        """A few lines cannot fill the memory."""
+        lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}x]" for n in range(1, 12)]
+        (only,) = complaints(tmp_path, "\n".join(lines))
+        assert "multiplies too far" in only
+
+    def test_a_missing_file_a_folder_and_an_odd_path(self, tmp_path: Path) -> None:
+        """Each is named for what it is."""
+        for path, said in (
+            (tmp_path / "none.yaml", "there is no such file"),
+            (tmp_path, "this is a folder"),
+            (tmp_path / ("x" * 300), "it cannot be read: File name too long"),
+            (tmp_path / "a\0b", "it cannot be read"),
+        ):
+            with pytest.raises(ConfigError, match=said):
+                load(path)
+
+    def test_an_unreadable_file(self, tmp_path: Path) -> None:
+        """The user that lacks the rights is named."""
+        path = written(tmp_path, GOOD)
+        path.chmod(0)
+        with without_rights(), pytest.raises(ConfigError, match="no rights to read it"):
+            load(path)
+
+    def test_a_key_that_stands_twice(self, tmp_path: Path) -> None:
+        """Neither silently wins."""
+        (only,) = complaints(tmp_path, GOOD + "state: other\n")
+        assert only == "2:1: state: is given twice, here and on line 9; keep one of them"
+
+    def test_an_unset_variable(self, tmp_path: Path) -> None:
+        """It is an error, not an empty value."""
+        (only,) = complaints(tmp_path, inbox(done="${NOWHERE}/done"))
+        assert only.startswith("5:11: inboxes.receipts.done: ${NOWHERE} is not set")
+
+
+class TestKeys:
+    def test_all_problems_are_reported_at_once_in_the_order_of_the_file(
+        self, tmp_path: Path
+    ) -> None:
+        """Nobody has to mend a file one error at a time."""
+        found = complaints(
+            tmp_path,
+            "wokers: 3\nworkers: many\ninboxes:\n  r: {pth: in}\n"
+            "destinations:\n  d: {type: fodler}\n",
+            STATE_DIRECTORY="/s",
+        )
+        assert found == [
+            "1:1: wokers: this key is not known here; did you mean workers?",
+            "2:10: workers: write a whole number",
+            "4:3: inboxes.r.path: is missing; it has to be given",
+            "4:7: inboxes.r.pth: this key is not known here; did you mean path?",
+            (
+                "6:13: destinations.d.type: there is no destination type 'fodler'; "
+                "did you mean folder?"
+            ),
+        ]
+
+    @pytest.mark.parametrize(
+        ("key", "value", "said"),
+        [
+            ("max_size", "25XB", "'25XB' has no unit of size; write it like 25MB"),
+            ("max_size", "-5", "must be 0 or more"),
+            ("max_size", "9" * 400, "is too large"),
+            ("max_pixels", "4k", "write it like 100MP"),
+            ("max_pages", "true", "true is not a whole number"),
+            ("max_pages", "1.5", "1.5 is not a whole number"),
+            ("max_pages", "0", "must be more than 0"),
+            ("settle", "5", "5 has no unit; write it like 1s, 500ms or 24h"),
+            ("settle", "99999d", "longer than ten years"),
+            ("watch", "nativ", "'nativ' is not one of auto, native, polling; did you mean native?"),
+            ("recursive", "maybe", "write true or false"),
+            ("deliver", "archive", "write a list, such as [one, two]"),
+            ("include", "[]", "the list is empty"),
+            ("accept", "[image/jpg]", "image/jpg is properly called image/jpeg"),
+            ("accept", "[jpeg]", "'jpeg' is not a media type; write it like image/png"),
+            ("done", '""', "this must be a path"),
+            ("done", r'"a\0b"', "this must be a path"),
+            ("done", "!here x", "the tag !here is not known here"),
+            ("max-size", "1MB", "did you mean max_size?"),
+        ],
+    )
+    def test_a_bad_value_of_an_inbox(self, tmp_path: Path, key: str, value: str, said: str) -> None:
+        """Line, column, key and what to write instead, and no word of the library's own."""
+        (only,) = complaints(tmp_path, inbox(**{key: value}))
+        where, _, message = only.partition(f" inboxes.receipts.{key}")
+        assert where.startswith("5:")
+        assert said in message
+        assert "pydantic" not in only
+        assert "http" not in only
+
+    @pytest.mark.parametrize(
+        ("key", "value", "said"),
+        [
+            ("url", "ftp://example.com", "the URL must begin with https:// or http://"),
+            ("url", "https://u:p@example.com/", "is a secret in the file; use auth"),
+            ("url", "https:///x", "the URL must name a server"),
+            ("url", "https://e.com:x/", "this is not a URL"),
+            ("url", "https://e.com/{nam}", "{nam} is not known"),
+            ("url", "https://e.com/{name", "is not a template"),
+            ("url", "https://e.com/a b", "percent-encoded"),
+            ("url", "https://e.com/#a", "the part after # is never sent"),
+            ("data", "{a: '{received:{x}}'}", "takes a format"),
+            ("data", "{a: 3}", "write text; put quotes around a number"),
+            ("headers", "{'a b': x}", "'a b' cannot be the name of a header"),
+            ("headers", '{a: "b\\nc"}', "a header holds one line of plain ASCII text"),
+            ("headers", "{Content-Length: '3'}", "leave it out"),
+            ("auth", "{type: bearr}", "write type: and one of none, bearer, basic, header"),
+            ("auth", "{token_file: x}", "write type: and one of none, bearer, basic, header"),
+            ("auth", "{type: bearer}", "the secret has no source; give exactly one of"),
+            ("auth", "{type: bearer, token_file: a, token_env: B}", "the secret has 2 sources"),
+            ("auth", "{type: basic, username: u, pasword_file: a}", "did you mean password_file?"),
+            ("auth", "{type: bearer, token: abc}", "this key is not known here"),
+            ("timeout", "{connect: 0}", "must be more than 0"),
+            ("retry", "{attempts: 0}", "must be more than 0"),
+            ("bandwidth", "10Mbit/s", "'10Mbit/s' is not a rate; write it like 10MB/s"),
+            ("bandwidth", "10MB", "'10MB' is not a rate; write it like 10MB/s"),
+            ("verify", "false", "add allow_insecure: true"),
+        ],
+    )
+    def test_a_bad_value_of_an_http_destination(
+        self, tmp_path: Path, key: str, value: str, said: str
+    ) -> None:
+        """A mistake is found before anything is sent."""
+        keys = {"type": "http", "url": "https://example.com/in"} | {key: value}
+        assert said in "\n".join(complaints(tmp_path, http(**keys)))
+
+    def test_a_destination_type_that_does_not_exist_yet(self, tmp_path: Path) -> None:
+        """A type that a later version has is told apart from a typing mistake."""
+        (only,) = complaints(tmp_path, http(type="s3"))
+        assert "s3 is not part of this version; known are folder, http" in only
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("state: s\n", "inboxes: is missing; name at least one folder to watch"),
+            ("state: s\ninboxes: {}\n", "inboxes: is missing"),
+            ("state: s\ninboxes: 3\n", "inboxes: write a name and, indented below it, its keys"),
+            ("state: s\ninboxes: {a b: {path: x}}\n", "a name has up to 64 letters"),
+            ("state: s\ninboxes: {a: }\n", "inboxes.a: write keys below it, indented"),
+            ("inboxes: {a: {path: x}}\n", "state: is missing; name a folder for the ledger"),
+            (GOOD + "virus_scan: {clamd: /x}\n", "this version cannot scan for viruses"),
+            (GOOD + "ocr: {engine: rapit}\n", "there is no engine 'rapit'; did you mean rapid?"),
+            (GOOD + "metrics: {listen: x}\n", "write it like 127.0.0.1:9180"),
+            (
+                GOOD.replace("type: folder, ", ""),
+                "archive.type: is missing; known are folder, http",
+            ),
+            (
+                GOOD.replace("[archive]", "[archiv]"),
+                "no destination 'archiv'; did you mean archive?",
+            ),
+            (GOOD.replace("[archive]", "[archive, archive]"), "archive is named twice"),
+        ],
+    )
+    def test_what_a_whole_configuration_lacks(self, tmp_path: Path, text: str, said: str) -> None:
+        """Each sentence says what to do."""
+        assert said in "\n".join(complaints(tmp_path, text))
+
+
+class TestFolders:
+    def test_two_inboxes_on_one_folder(self, tmp_path: Path) -> None:
+        """Two readers of one folder would fight over its files."""
+        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: in}, b: {path: ./x/../in}}")
+        assert only.startswith("2:36: inboxes.b.path: this is the folder of the inbox a too")
+
+    def test_two_inboxes_on_one_folder_through_a_link(self, tmp_path: Path) -> None:
+        """A link does not hide it."""
+        (tmp_path / "in").mkdir()
+        (tmp_path / "link").symlink_to("in")
+        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: in}, b: {path: link}}")
+        assert "this is the folder of the inbox a too" in only
+
+    @pytest.mark.parametrize("end", ["done", "rejected", "work"])
+    def test_an_end_inside_a_recursive_inbox(self, tmp_path: Path, end: str) -> None:
+        """Finished files would be taken in again and again."""
+        (only,) = complaints(tmp_path, inbox(recursive="true", **{end: "inbox/deep/er"}))
+        assert "lies inside the inbox, which is recursive; files would be taken in again" in only
+
+    @pytest.mark.parametrize("end", ["done", "rejected", "work"])
+    def test_an_end_that_is_the_inbox(self, tmp_path: Path, end: str) -> None:
+        """Also without recursion."""
+        assert "is the inbox itself" in complaints(tmp_path, inbox(**{end: "inbox/"}))[0]
+
+    def test_an_end_inside_a_recursive_inbox_through_a_link(self, tmp_path: Path) -> None:
+        """What counts is where the folder really lies."""
+        (tmp_path / "inbox" / "deep").mkdir(parents=True)
+        (tmp_path / "out").symlink_to("inbox/deep")
+        assert (
+            "lies inside the inbox" in complaints(tmp_path, inbox(recursive="true", done="out"))[0]
+        )
+
+    def test_an_end_that_is_a_file(self, tmp_path: Path) -> None:
+        """It is said before the first receipt has nowhere to go."""
+        (tmp_path / "done").touch()
+        assert "done is not a folder" in complaints(tmp_path, inbox())[0]
+
+    def test_work_that_is_done(self, tmp_path: Path) -> None:
+        """Unfinished files would look finished."""
+        assert "this is the done folder too" in complaints(tmp_path, inbox(work="done"))[0]
+
+    def test_an_inbox_inside_a_recursive_one(self, tmp_path: Path) -> None:
+        """Both would take its files."""
+        (only,) = complaints(
+            tmp_path,
+            "state: s\ninboxes: {a: {path: in, recursive: true}, "
+            "b: {path: in/b, done: d, rejected: d, work: w}}",
+        )
+        assert "inboxes.b.path: lies inside the inbox a, which is recursive" in only
+
+    def test_done_of_one_is_the_inbox_of_another(self, tmp_path: Path) -> None:
+        """A sidecar is not a receipt."""
+        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: i/a, done: b}, b: {path: b}}")
+        assert "inboxes.a.done" in only
+        assert "lies in the inbox b" in only
+
+    def test_state_inside_an_inbox(self, tmp_path: Path) -> None:
+        """The ledger is not a receipt either."""
+        text = GOOD.replace("state: state", "state: inbox/state")
+        assert "lies in the inbox receipts" in complaints(tmp_path, text)[0]
+
+    def test_state_that_is_done(self, tmp_path: Path) -> None:
+        """Two things would write into one folder."""
+        text = GOOD.replace("state: state", "state: done")
+        assert "is the done folder of receipts" in complaints(tmp_path, text)[0]
+
+    def test_the_configuration_inside_an_inbox(self, tmp_path: Path) -> None:
+        """It would be taken in, and the next start would have none."""
+        found = complaints(tmp_path, inbox(path=".", done="../d", rejected="../d", work="../w"))
+        assert "this configuration file lies in the inbox" in "\n".join(found)
+
+    def test_a_destination_inside_a_recursive_inbox(self, tmp_path: Path) -> None:
+        """Delivered files would be delivered again."""
+        text = GOOD.replace("path: inbox", "path: inbox\n    recursive: true")
+        found = complaints(tmp_path, text.replace("path: archive", "path: inbox/archive"))
+        assert "lies inside the inbox, which is recursive (receipts)" in found[0]
+
+    def test_a_destination_that_is_done(self, tmp_path: Path) -> None:
+        """A delivered copy would take the original's name."""
+        found = complaints(tmp_path, GOOD.replace("path: archive", "path: done"))
+        assert "is the done folder of receipts; deliver somewhere else" in found[0]
