@@ -46,7 +46,8 @@ class Endpoint:
         """Stop listening."""
         self._open = False
         with contextlib.suppress(OSError):
-            socket.create_connection(self._server.server_address[:2], timeout=1).close()
+            host, port = str(self._server.server_address[0]), self._server.server_port
+            socket.create_connection((host, port), timeout=1).close()
         self._thread.join(1)
         self._server.server_close()
 
