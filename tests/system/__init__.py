@@ -1,0 +1,1 @@
+"""Tests on a real systemd; they need root, debootstrap and systemd-container."""

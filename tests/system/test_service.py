@@ -1,0 +1,68 @@
+"""The service on a real systemd, installed with the commands of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.system.machine import Outcome, boot_and_check
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+    """What one boot found; every test looks at one check of it."""
+    return boot_and_check(tmp_path_factory.mktemp("boot"))
+
+
+def passed(outcomes: Mapping[str, Outcome], check: str) -> None:
+    """Assert that a check was reached and went well."""
+    assert check in outcomes, f"not reached; before it: {list(outcomes)[-1]} failed"
+    assert outcomes[check].ok, outcomes[check].detail
+
+
+def test_the_readme_installs_the_service(outcomes: Mapping[str, Outcome]) -> None:
+    """The commands of the install section work on a Debian with nothing but Python."""
+    passed(outcomes, "install")
+
+
+def test_the_unit_is_sound_and_hardened(outcomes: Mapping[str, Outcome]) -> None:
+    """systemd finds no fault in the unit and rates its exposure 1.5 or less."""
+    passed(outcomes, "unit_is_sound")
+
+
+def test_the_service_says_when_it_is_ready(outcomes: Mapping[str, Outcome]) -> None:
+    """Starting waits for READY, and the status line says how it stands."""
+    passed(outcomes, "ready")
+
+
+def test_a_dropped_receipt_is_delivered_and_read(outcomes: Mapping[str, Outcome]) -> None:
+    """Under the unit's hardening a receipt reaches its destination and its total is read."""
+    passed(outcomes, "receipt_is_read")
+
+
+def test_a_broken_file_is_rejected(outcomes: Mapping[str, Outcome]) -> None:
+    """A cut-off picture lands in rejected/ with its sidecar."""
+    passed(outcomes, "broken_file_is_rejected")
+
+
+def test_a_killed_service_comes_back_and_finishes(outcomes: Mapping[str, Outcome]) -> None:
+    """After kill -9 systemd starts it again, and the files under way are finished."""
+    passed(outcomes, "killed_and_back")
+
+
+def test_a_reload_takes_the_new_configuration(outcomes: Mapping[str, Outcome]) -> None:
+    """A reload keeps the process, adds a destination and gives it its credential unlogged."""
+    passed(outcomes, "reloaded")
+
+
+def test_the_service_stops_cleanly(outcomes: Mapping[str, Outcome]) -> None:
+    """Stopping ends with success, and no file is left under way."""
+    passed(outcomes, "stopped")
+
+
+def test_folders_and_ledger_agree_afterwards(outcomes: Mapping[str, Outcome]) -> None:
+    """`inboxd verify`, run as the service's user, has nothing to complain of."""
+    passed(outcomes, "folders_and_ledger_agree")
