@@ -1,0 +1,130 @@
+"""One request and its answer on one connection."""
+
+from __future__ import annotations
+
+import http.client
+from typing import Final
+from urllib.parse import SplitResult
+
+import requests
+from requests.exceptions import InvalidHeader
+
+from daemon.delivery.answer import Answer, AnswerStream, early_status, read_answer
+from daemon.delivery.body import WHOLE, FileBody
+from daemon.delivery.channel import Channel, Origin, Patience
+from daemon.delivery.faults import transfer_fault
+from daemon.errors import DeliveryError
+from daemon.limits import Limits
+
+_SAFE_TO_REPEAT: Final = frozenset({"PUT", "HEAD", "OPTIONS", "GET", "DELETE"})
+
+
+class StaleError(Exception):
+    """A kept connection was closed by the server before it saw the request."""
+
+
+class Exchange:
+    """One request and its answer, on whichever connection it is given."""
+
+    def __init__(
+        self,
+        request: requests.PreparedRequest,
+        url: SplitResult,
+        origin: Origin,
+        timeout: tuple[float, float],
+        limits: Limits,
+    ) -> None:
+        body: object = request.body
+        stop = body.stop if isinstance(body, FileBody) else None
+        self.connect_patience = Patience(timeout[0], stop)
+        self.repeated = False
+        self._patience = Patience(timeout[1], stop)
+        self._method = request.method or "GET"
+        self._body = body if isinstance(body, FileBody | bytes) else b""
+        self._origin = str(origin)
+        self._head = _head(request, url)
+        self._limits = limits
+        self._may_repeat = self._method in _SAFE_TO_REPEAT or "Idempotency-Key" in request.headers
+
+    def run(self, channel: Channel) -> Answer:
+        """Send and read; raises StaleError at most once, where the request is to be repeated."""
+        failure: OSError | None = None
+        complete = False
+        try:
+            complete = self._send(channel)
+        except TimeoutError as error:
+            raise transfer_fault(error, self._origin) from error
+        except OSError as error:
+            failure = error  # the server may have answered before it broke off
+        return self._read(channel, complete, failure)
+
+    def _send(self, channel: Channel) -> bool:
+        """Send the request; False when a final answer, or the end, came before all was sent."""
+        body = self._body
+        if not isinstance(body, FileBody):
+            return self._push(channel, self._head + body)
+        if len(body) <= WHOLE:
+            if not self._push(channel, self._head + body.whole()):
+                return False
+            body.sent()
+            return True
+        if not self._push(channel, self._head):
+            return False
+        for block in body:
+            if not self._push(channel, block) or (channel.heard() and self._is_over(channel)):
+                return False
+        return True
+
+    def _push(self, channel: Channel, data: bytes | memoryview) -> bool:
+        sent = channel.send(data, self._patience)
+        while not sent:
+            if self._is_over(channel):
+                return False
+            sent = channel.resume(self._patience)
+        return True
+
+    def _is_over(self, channel: Channel) -> bool:
+        """Whether what was heard while sending ends it; after an early 2xx the sending goes on."""
+        status = early_status(channel.received)
+        if status is None:
+            return channel.ended or len(channel.received) > self._limits.answer_head
+        return channel.ended or not 200 <= status < 300
+
+    def _read(self, channel: Channel, complete: bool, failure: OSError | None) -> Answer:
+        until = self._patience.until()
+        stream = AnswerStream(lambda: channel.receive(until, self._patience.stop), self._limits)
+        try:
+            answer = read_answer(stream, self._method, self._limits)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            if not stream.began:
+                self._say_stale(channel, error)
+                if failure is not None:
+                    raise transfer_fault(failure, self._origin) from failure
+            raise transfer_fault(error, self._origin) from error
+        if complete:
+            return answer
+        if 200 <= answer.status < 300:
+            raise DeliveryError(
+                "answered_early", f"{self._origin} ended the exchange before it had the whole file"
+            )
+        return Answer(answer.status, answer.reason, answer.headers, answer.body, reusable=False)
+
+    def _say_stale(self, channel: Channel, error: Exception) -> None:
+        broke = not isinstance(error, TimeoutError)
+        if broke and channel.used and self._may_repeat and not self.repeated:
+            self.repeated = True
+            raise StaleError from error
+
+
+def _head(request: requests.PreparedRequest, url: SplitResult) -> bytes:
+    """The request line and the headers; raises InvalidHeader where a value would break out."""
+    target = url.path or "/"
+    if url.query:
+        target = f"{target}?{url.query}"
+    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
+    for name, value in request.headers.items():
+        if "\r" in value or "\n" in value:
+            raise InvalidHeader(f"the header {name} has a line break in it")
+        lines.append(f"{name}: {value}")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1", "replace")

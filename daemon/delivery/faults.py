@@ -1,0 +1,87 @@
+"""What goes wrong between us and a server, each with its own code; nothing secret in a message."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import ssl
+
+import requests
+
+from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
+from daemon.files import environment_fault
+
+_OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+
+
+def connect_fault(error: OSError, origin: str) -> DeliveryError | EnvironmentFaultError:
+    """The fault for an OSError met while connecting to `origin` (scheme://host:port)."""
+    if error.errno in _OUR_LIMITS:
+        return environment_fault(error, f"connecting to {origin}")
+    if isinstance(error, socket.gaierror):
+        return DeliveryError(
+            "dns_failed", f"the name in {origin} was not resolved ({error.strerror}); is it right?"
+        )
+    if isinstance(error, ssl.SSLError):
+        return tls_fault(error, origin)
+    if isinstance(error, TimeoutError):
+        return DeliveryError("connect_timeout", f"{origin} did not take the connection in time")
+    if isinstance(error, ConnectionRefusedError):
+        return DeliveryError("connection_refused", f"nothing listens at {origin}")
+    if error.errno in _RESETS:
+        return DeliveryError("connection_reset", f"{origin} closed the connection at once")
+    return DeliveryError("unreachable", f"{origin} is not reachable: {error.strerror or error}")
+
+
+def tls_fault(error: ssl.SSLError, origin: str) -> DeliveryError:
+    """The fault for a failed TLS handshake; transient, because certificates are renewed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return DeliveryError(
+            "tls_certificate",
+            f"the certificate of {origin} is not valid: {error.verify_message}; "
+            "renew it, or name its authority in `verify`",
+        )
+    return DeliveryError("tls_failed", f"no TLS with {origin}: {error.reason or 'it failed'}")
+
+
+def transfer_fault(error: Exception, origin: str) -> DeliveryError | EnvironmentFaultError:
+    """The fault for an error met while sending over a connection or awaiting an answer."""
+    if isinstance(error, http.client.RemoteDisconnected):
+        return no_answer(origin)
+    if isinstance(error, http.client.HTTPException | ValueError):
+        return DeliveryError("answer_broken", f"{origin} gave an answer that is not HTTP")
+    if isinstance(error, TimeoutError):
+        return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
+    if isinstance(error, ssl.SSLError):
+        return DeliveryError("connection_reset", f"{origin} broke off the TLS connection")
+    if isinstance(error, OSError) and error.errno in _OUR_LIMITS:
+        return environment_fault(error, f"sending to {origin}")
+    return DeliveryError("connection_reset", f"{origin} broke off the connection")
+
+
+def no_answer(origin: str) -> DeliveryError:
+    """The fault for a connection that ended where the answer should have come."""
+    return DeliveryError("no_answer", f"{origin} closed the connection without an answer")
+
+
+def stock_fault(error: requests.RequestException, origin: str) -> DeliveryError:
+    """The fault for an error of requests' own adapter, which carries unusual requests."""
+    match error:
+        case requests.exceptions.ProxyError():
+            return DeliveryError("proxy_failed", f"the proxy to {origin} does not work")
+        case requests.exceptions.SSLError():
+            return DeliveryError("tls_failed", f"no TLS with {origin}")
+        case requests.exceptions.ConnectTimeout():
+            return DeliveryError("connect_timeout", f"{origin} did not take the connection in time")
+        case requests.exceptions.Timeout():
+            return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
+        case requests.exceptions.ConnectionError():
+            return DeliveryError("connection_reset", f"the connection to {origin} failed")
+        case requests.exceptions.InvalidURL() | requests.exceptions.InvalidHeader():
+            return DeliveryError(
+                "bad_request", f"the request to {origin} cannot be made", kind=Kind.PERMANENT
+            )
+        case _:
+            return DeliveryError("request_failed", f"the request to {origin} failed")

@@ -1,0 +1,169 @@
+"""An HTTP server that takes a multipart POST or a raw PUT."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import requests
+
+from daemon import __version__
+from daemon.config import template
+from daemon.config.model import (
+    BasicAuth,
+    BearerAuth,
+    HeaderAuth,
+    HttpDestinationConfig,
+    NoAuth,
+)
+from daemon.delivery import verdict
+from daemon.delivery.body import Envelope, FileBody, boundary_for, multipart, open_parcel
+from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
+from daemon.delivery.faults import stock_fault
+from daemon.delivery.naming import Facts, facts_of, url_of
+from daemon.delivery.reach import findings_of_answer, findings_of_fault
+from daemon.delivery.secret import read_secret
+from daemon.delivery.throttle import Throttle
+from daemon.delivery.transport import UploadAdapter, UploadSession
+from daemon.errors import ConfigError, DeliveryError, EnvironmentFaultError, Problem, StoppedError
+from daemon.limits import DEFAULT, Limits
+
+
+class HttpDestination:
+    """Delivers by HTTP; connections are kept and shared by the threads that deliver.
+
+    Raises ConfigError on construction where the secret cannot be read.
+    """
+
+    def __init__(
+        self, name: str, config: HttpDestinationConfig, *, limits: Limits = DEFAULT
+    ) -> None:
+        self.name = name
+        self._config = config
+        self._limits = limits
+        self._url = config.url
+        if config.method == "PUT" and config.url.endswith("/"):
+            self._url += "{name}"
+        parts = urlsplit(config.url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
+        self._timeout = (config.timeout.connect, config.timeout.read)
+        self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
+        self._adapter = UploadAdapter(kept=config.concurrency.max, limits=limits)
+        self._session = UploadSession(self._adapter)
+        headers = {
+            "User-Agent": f"inboxd/{__version__}",
+            "Accept": "application/json, */*;q=0.1",
+            "Accept-Encoding": "identity",
+            **config.headers,
+            **_auth_headers(config.auth, f"destinations.{name}.auth"),
+        }
+        self._prepared = requests.Request(config.method, self._origin, headers=headers).prepare()
+        self._prepared.headers.pop("Content-Length", None)
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        """Make one attempt; errors as the seam says."""
+        if stop.is_set():
+            raise StoppedError
+        descriptor = open_parcel(parcel)
+        try:
+            facts = facts_of(parcel)
+            envelope = self._envelope(parcel, facts)
+            body = FileBody(
+                descriptor,
+                parcel.size,
+                envelope,
+                stop=stop,
+                progress=progress,
+                throttle=self._throttle,
+                block=self._limits.read_block,
+            )
+            request = self._prepared.copy()
+            request.url = url_of(self._url, facts)
+            request.headers["Content-Type"] = envelope.content_type
+            request.headers["Content-Length"] = str(len(body))
+            request.headers["Idempotency-Key"] = parcel.idempotency_key
+            request.body = body  # type: ignore[assignment]  # an iterable with a length
+            response = self._send(request)
+        finally:
+            os.close(descriptor)
+        return self._judge(response, parcel)
+
+    def check(self) -> list[Finding]:
+        """Connect and ask for the headers at the address, which delivers nothing."""
+        request = self._prepared.copy()
+        request.method = "HEAD"
+        sample: dict[str, str | datetime] = dict.fromkeys(template.FIELDS, "inboxd-check")
+        request.url = url_of(self._url, {**sample, "received": datetime.now(UTC)})
+        try:
+            response = self._send(request)
+        except (DeliveryError, EnvironmentFaultError) as error:
+            return findings_of_fault(self._origin, error)
+        return findings_of_answer(self._origin, response, verified=self._verify is not False)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
+    def _envelope(self, parcel: Parcel, facts: Facts) -> Envelope:
+        if self._config.method == "PUT":
+            return Envelope(content_type=parcel.media_type)
+        fields = {name: template.render(text, facts) for name, text in self._config.data.items()}
+        return multipart(
+            fields, self._config.field, parcel.name, parcel.media_type, boundary_for(parcel)
+        )
+
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        try:
+            return self._session.send(
+                request,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies={},
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise stock_fault(error, self._origin) from error
+
+    def _judge(self, response: requests.Response, parcel: Parcel) -> Acknowledgement:
+        status = response.status_code
+        url = response.url
+        if not 200 <= status < 300:
+            raise verdict.refusal(
+                status,
+                response.headers,
+                url,
+                now=time.time(),
+                cap=self._limits.retry_after_cap,
+            )
+        answer = verdict.json_object(response.content)
+        path = self._config.location
+        where = verdict.lift(answer, path) if path else None
+        return Acknowledgement(
+            bytes=parcel.size,
+            location=where or verdict.location(response.headers, url),
+            http_status=status,
+            response=answer,
+        )
+
+
+def _auth_headers(
+    auth: NoAuth | BearerAuth | BasicAuth | HeaderAuth, where: str
+) -> Mapping[str, str]:
+    """The header that carries the secret."""
+    if isinstance(auth, NoAuth):
+        return {}
+    text = read_secret(auth.secret, where).reveal()
+    if isinstance(auth, BasicAuth):
+        pair = f"{auth.username}:{text}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+    if not text.isascii():
+        raise ConfigError([Problem(where, "a token must be plain ASCII text")])
+    if isinstance(auth, BearerAuth):
+        return {"Authorization": f"Bearer {text}"}
+    return {auth.name: text}

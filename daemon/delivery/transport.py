@@ -1,0 +1,159 @@
+"""A transport adapter for requests: kept connections, one write for small files, early answers."""
+
+from __future__ import annotations
+
+import io
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from daemon.delivery.answer import Answer
+from daemon.delivery.body import FileBody
+from daemon.delivery.channel import Channel, Origin, connect
+from daemon.delivery.exchange import Exchange, StaleError
+from daemon.delivery.faults import connect_fault
+from daemon.limits import DEFAULT, Limits
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class UploadSession(requests.Session):
+    """A session that takes nothing from the environment and follows no redirect."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: a file goes where the configuration says or nowhere."""
+        del resp
+        return None
+
+
+class UploadAdapter(HTTPAdapter):
+    """Sends a FileBody over connections of its own; leaves unusual requests to requests' adapter.
+
+    Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
+    after the body's `stop` is set. Certificates are verified unless `verify` is False.
+    """
+
+    def __init__(self, *, kept: int = 8, limits: Limits = DEFAULT) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=kept)
+        self._kept = kept
+        self._limits = limits
+        self._idle: dict[tuple[Origin, bool | str], list[Channel]] = {}
+        self._contexts: dict[bool | str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def send(  # noqa: PLR0917  # the signature is that of requests
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Make one exchange; `timeout` is (connect, read) in seconds."""
+        body = request.body
+        if proxies or cert or not isinstance(timeout, tuple) or _is_unusual(body):
+            return super().send(request, stream, timeout, verify, cert, proxies)
+        parts = urlsplit(request.url or "")
+        port = parts.port or _PORTS[parts.scheme]
+        origin = Origin(parts.scheme, parts.hostname or "", port)
+        exchange = Exchange(request, parts, origin, timeout, self._limits)
+        answer = self._exchange(exchange, (origin, verify))
+        return _response(request, answer)
+
+    def _exchange(self, exchange: Exchange, pool: tuple[Origin, bool | str]) -> Answer:
+        while True:
+            channel = self._take(exchange, pool)
+            kept = False
+            try:
+                answer = exchange.run(channel)
+                kept = answer.reusable
+            except StaleError:
+                continue
+            finally:
+                if kept:
+                    self._keep(channel, pool)
+                else:
+                    channel.close()
+            return answer
+
+    def _take(self, exchange: Exchange, pool: tuple[Origin, bool | str]) -> Channel:
+        """The connection used last that is still good, or a new one."""
+        idle = self._idle.get(pool)
+        while idle and not exchange.repeated:
+            try:
+                channel = idle.pop()
+            except IndexError:
+                break
+            if channel.idle():
+                channel.used = True
+                return channel
+            channel.close()
+        origin, verify = pool
+        context = self._context(verify) if origin.scheme == "https" else None
+        try:
+            return connect(origin, context, exchange.connect_patience)
+        except OSError as error:
+            raise connect_fault(error, str(origin)) from error
+
+    def _keep(self, channel: Channel, pool: tuple[Origin, bool | str]) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(pool, [])
+            if len(idle) < self._kept:
+                idle.append(channel)
+                return
+        channel.close()
+
+    def _context(self, verify: bool | str) -> ssl.SSLContext:
+        with self._lock:
+            context = self._contexts.get(verify)
+            if context is None:
+                context = ssl.create_default_context(cafile=_authorities(verify))
+                context.set_alpn_protocols(["http/1.1"])
+                if verify is False:
+                    context.check_hostname = False
+                    context.verify_mode = ssl.CERT_NONE
+                self._contexts[verify] = context
+            return context
+
+    def close(self) -> None:
+        """Close all kept connections; may be called twice."""
+        with self._lock:
+            for idle in self._idle.values():
+                while idle:
+                    idle.pop().close()
+        super().close()
+
+
+def _is_unusual(body: object) -> bool:
+    return not (body is None or isinstance(body, bytes | FileBody))
+
+
+def _authorities(verify: bool | str) -> str | None:
+    """The file of trusted certificates: the configured one, or that of requests."""
+    if verify is False:
+        return None
+    return DEFAULT_CA_BUNDLE_PATH if verify is True else verify
+
+
+def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    response.reason = answer.reason
+    response.headers = answer.headers
+    response.raw = io.BytesIO(answer.body)
+    response.url = request.url or ""
+    response.request = request
+    return response
