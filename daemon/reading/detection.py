@@ -7,6 +7,7 @@ the shrunk core of a line of text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,13 +55,9 @@ class Detector:
         if min(height, width) < 4:
             return []
         chances = self._session.run(None, {self._input: self._prepare(image)})[0][0, 0]
-        scale = np.array(
-            [width / chances.shape[1], height / chances.shape[0]], dtype=np.float32
-        )
+        scale = np.array([width / chances.shape[1], height / chances.shape[0]], dtype=np.float32)
         limits = np.array([width, height], dtype=np.float32)
-        return [
-            np.clip(corners * scale, 0, limits) for corners in regions(chances, self._settings)
-        ]
+        return [np.clip(corners * scale, 0, limits) for corners in regions(chances, self._settings)]
 
     def _prepare(self, image: Image) -> NDArray[np.float32]:
         """Sides in multiples of 32 as the model wants, BGR, from -1 to 1, channels first."""
@@ -82,21 +79,25 @@ def _to_32(length: float) -> int:
 def regions(chances: NDArray[np.float32], settings: DetectionSettings) -> list[Corners]:
     """Boxes around the regions of a map of chances, in its pixels."""
     mask = (chances > settings.threshold).astype(np.uint8)
-    mask = cv2.dilate(mask, np.ones((2, 2), dtype=np.uint8))
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    grown_mask = cv2.dilate(mask, np.ones((2, 2), dtype=np.uint8))
+    contours, _ = cv2.findContours(grown_mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for contour in contours[: settings.most]:
         (centre, (width, height), angle) = cv2.minAreaRect(contour)
         if min(width, height) < settings.smallest_core:
             continue
-        core = cv2.boxPoints((centre, (width, height), angle))
+        core = _corners(centre, width, height, angle)
         if _mean_inside(chances, core) < settings.box_threshold:
             continue
         grow = 2 * settings.growth * width * height / (2 * (width + height))
-        grown = (centre, (width + grow, height + grow), angle)
-        if min(grown[1]) >= settings.smallest_line:
-            found.append(clockwise(cv2.boxPoints(grown)))
+        if min(width, height) + grow >= settings.smallest_line:
+            found.append(clockwise(_corners(centre, width + grow, height + grow, angle)))
     return found
+
+
+def _corners(centre: Sequence[float], width: float, height: float, angle: float) -> Corners:
+    corners = cv2.boxPoints(((centre[0], centre[1]), (width, height), angle))
+    return np.asarray(corners, dtype=np.float32)
 
 
 def _mean_inside(chances: NDArray[np.float32], corners: Corners) -> float:
@@ -125,9 +126,8 @@ def crop(image: Image, corners: Corners) -> Image:
     size = (max(1, int(width)), max(1, int(height)))
     target = np.array([[0, 0], [size[0], 0], [*size], [0, size[1]]], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(corners, target)
-    cut = cv2.warpPerspective(
+    straight = cv2.warpPerspective(
         image, matrix, size, borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
     )
-    if size[1] >= 1.5 * size[0]:
-        cut = np.rot90(cut)
-    return cut
+    upright = np.rot90(straight) if size[1] >= 1.5 * size[0] else straight
+    return np.asarray(upright, dtype=np.uint8)

@@ -133,9 +133,7 @@ def _characters(model: memoryview) -> list[str]:
     raise HeadError("the model does not carry its characters")
 
 
-def _cut_graph(
-    graph: memoryview, classes: int, columns: NDArray[np.int64]
-) -> tuple[bytes, int]:
+def _cut_graph(graph: memoryview, classes: int, columns: NDArray[np.int64]) -> tuple[bytes, int]:
     """The graph with every tensor of `classes` columns cut, and how many there were.
 
     Declared shapes are left out: they would say the old number of classes.
@@ -169,9 +167,7 @@ def _shape(tensor: memoryview) -> list[int]:
     return shape
 
 
-def _cut_tensor(
-    tensor: memoryview, shape: list[int], columns: NDArray[np.int64]
-) -> bytes:
+def _cut_tensor(tensor: memoryview, shape: list[int], columns: NDArray[np.int64]) -> bytes:
     head: list[bytes] = []
     data: bytes | None = None
     for field in _fields(tensor):

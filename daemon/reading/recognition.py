@@ -33,7 +33,7 @@ class Recogniser:
         session: InferenceSession,
         characters: Sequence[str],
         *,
-        narrowest: int = 48,
+        narrowest: int = 160,
         widest: int = 3200,
     ) -> None:
         self._session = session

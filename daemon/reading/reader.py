@@ -1,0 +1,88 @@
+"""Reads a file: its pages, each upright, as lines in reading order."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from daemon.errors import ReadingError
+from daemon.reading import geometry
+from daemon.reading.document import Document, Page
+from daemon.reading.engine import OcrEngine, make_engine
+from daemon.reading.image import Image
+from daemon.reading.orientation import read_upright
+from daemon.reading.page_image import PageImage, PageSettings
+from daemon.reading.pages import pages
+from daemon.reading.rows import in_reading_order
+from daemon.reading.tiles import read_in_tiles
+
+
+LOWEST_CONFIDENCE = 0.5
+"""Lines below this are noise: specks, folds, patterns."""
+
+
+class Reader:
+    """Reads files one after another with one engine; not for several threads at once.
+
+    `engine` is a name, then its models are loaded here, or an engine. `max_pixels` is the limit of
+    one page; all pages of a file together may have ten times that.
+    """
+
+    def __init__(self, engine: str | OcrEngine = "rapid", *, max_pixels: int = 100_000_000) -> None:
+        self._engine = make_engine(engine) if isinstance(engine, str) else engine
+        self._settings = PageSettings(max_pixels=max_pixels)
+
+    def read(self, descriptor: int, media_type: str, *, max_pages: int) -> Document:
+        """The text of an open file; the descriptor stays open, its position does not matter.
+
+        Raises ReadingError with the codes of `daemon.reading.pages.pages` and the engine's.
+        """
+        start = time.monotonic()
+        found = tuple(
+            self._read_page(page) for page in self._bounded(descriptor, media_type, max_pages)
+        )
+        return Document(
+            engine=self._engine.name,
+            version=self._engine.version,
+            seconds=time.monotonic() - start,
+            pages=found,
+        )
+
+    def _bounded(self, descriptor: int, media_type: str, max_pages: int) -> Iterator[PageImage]:
+        """The pages, until all together have ten times the pixels that one may have."""
+        left = 10 * self._settings.max_pixels
+        with open(os.dup(descriptor), "rb") as file:
+            file.seek(0)
+            for page in pages(file, media_type, max_pages=max_pages, settings=self._settings):
+                left -= page.width * page.height
+                if left < 0:
+                    raise ReadingError("too_many_pixels", "its pages together have too many pixels")
+                yield page
+
+    def _read_page(self, page: PageImage) -> Page:
+        if page.image is None:
+            return Page(page.number, page.width, page.height, 0, page.lines or ())
+        read = partial(read_in_tiles, self._engine.read)
+        rotation, lines = read_upright(read, page.image)
+        width, height = page.width, page.height
+        if rotation in (90, 270):
+            width, height = height, width
+        kept = (line for line in lines if line.confidence >= LOWEST_CONFIDENCE)
+        x, y = _stretch(page.image, width, height, rotation)
+        return Page(
+            number=page.number,
+            width=width,
+            height=height,
+            rotation=rotation,
+            lines=in_reading_order(geometry.scaled(line, x, y) for line in kept),
+        )
+
+
+def _stretch(image: Image, width: int, height: int, rotation: int) -> tuple[float, float]:
+    """From pixels of the image as it was read to pixels of the page."""
+    across, down = image.shape[1], image.shape[0]
+    if rotation in (90, 270):
+        across, down = down, across
+    return width / across, height / down
