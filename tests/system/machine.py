@@ -47,7 +47,6 @@ def boot_and_check(folder: Path) -> dict[str, Outcome]:
     _run("cp", "-a", "--reflink=auto", str(_debian()), str(machine))
     home = machine / "root"
     _copy_checkout(home / "inboxd")
-    _run("cp", "-a", "--reflink=auto", str(_wheels(machine)), str(home / "wheels"))
     shutil.copy(_INSIDE, home / "inside.py")
     (home / "install.sh").write_text(shell_blocks("Install as a service")[0])
     units = machine / "etc/systemd/system"
@@ -56,7 +55,15 @@ def boot_and_check(folder: Path) -> dict[str, Outcome]:
     wanted.mkdir(exist_ok=True)
     (wanted / "inboxd-check.service").symlink_to("../inboxd-check.service")
     console = subprocess.run(
-        ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "-D", machine, "--boot"],
+        [
+            "systemd-nspawn",
+            "--register=no",
+            "--keep-unit",
+            "--quiet",
+            "--boot",
+            f"--directory={machine}",
+            f"--bind-ro={_wheels(machine)}:/root/wheels",
+        ],  # fmt: skip
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -12,9 +13,11 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Outcome]]:
     """What one boot found; every test looks at one check of it."""
-    return boot_and_check(tmp_path_factory.mktemp("boot"))
+    folder = tmp_path_factory.mktemp("boot")
+    yield boot_and_check(folder)
+    shutil.rmtree(folder)  # a whole Debian is not worth keeping
 
 
 def passed(outcomes: Mapping[str, Outcome], check: str) -> None:
