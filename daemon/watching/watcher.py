@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+Lost = Literal["overflow", "folder", "error"]
+"""Why single paths are no longer known: too many at once, the folder itself changed, a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +15,19 @@ class Hint:
     """Something may be new: one path, or the whole folder when `path` is None.
 
     `path` is relative to the inbox. `closed` says that the kernel reported the writer done with it
-    (closed after writing, or renamed in); it is evidence, not proof.
+    (closed after writing, or renamed in); it is evidence, not proof. `lost` says why the whole
+    folder must be looked at.
     """
 
     path: bytes | None
     closed: bool = False
+    lost: Lost | None = None
 
 
 Sink = Callable[[Hint], None]
+OnError = Callable[[Exception], None]
+Skip = Callable[[bytes], bool]
+"""Whether a file or folder of this name, one component, is none of ours."""
 
 
 class Watcher(Protocol):

@@ -1,0 +1,50 @@
+"""Which limit forbids watching: its name, its number and where to raise it. See inotify(7)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from pathlib import Path
+
+from daemon.errors import EnvironmentFaultError
+from daemon.files import environment_fault
+
+_SYSCTLS = Path("/proc/sys/fs/inotify")
+
+
+def limit_fault(error: OSError, doing: str) -> EnvironmentFaultError:
+    """An error of ours for an OSError of inotify met while `doing` something."""
+    if error.errno == errno.ENOSPC:
+        return _of_sysctl("max_user_watches", doing)
+    if error.errno == errno.EMFILE and not _descriptors_used_up():
+        return _of_sysctl("max_user_instances", doing)
+    if error.errno == errno.EMFILE:
+        number, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return EnvironmentFaultError(
+            "emfile",
+            f"{doing}: this process may open {number} files and has (RLIMIT_NOFILE); "
+            "raise LimitNOFILE in the unit",
+        )
+    return environment_fault(error, doing)
+
+
+def _of_sysctl(name: str, doing: str) -> EnvironmentFaultError:
+    try:
+        number = (_SYSCTLS / name).read_text().strip()
+    except OSError:
+        number = "unknown"
+    return EnvironmentFaultError(
+        f"inotify_{name}",
+        f"{doing}: the limit fs.inotify.{name} = {number} is reached; "
+        f"raise it with `sysctl fs.inotify.{name}=NUMBER`",
+    )
+
+
+def _descriptors_used_up() -> bool:
+    """Whether it is our own table of descriptors that is full: inotify says EMFILE for both."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,354 @@
+"""One inbox's way from hints and scans to settled sightings in the ledger."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from daemon.clock import Clock
+from daemon.config.model import InboxConfig
+from daemon.errors import EnvironmentFaultError, StoppedError
+from daemon.files import display, environment_fault
+from daemon.jobs.model import Sighting
+from daemon.limits import Limits
+from daemon.watching.filesystem import file_system_of, is_remote
+from daemon.watching.names import CANARY_NAME, Selection
+from daemon.watching.probe import observe
+from daemon.watching.report import Report
+from daemon.watching.scan import walk
+from daemon.watching.settle import Ignore, Observation, Wait, settle
+from daemon.watching.settling import SettlingTable
+from daemon.watching.sight import Sight
+from daemon.watching.watcher import Hint
+
+BATCH: Final = 512
+"""Sightings handed over at once."""
+_MOST_HINTS: Final = 16_384  # the kernel's own default queue; one scan replaces more than this
+_MOST_SETTLING: Final = 4096
+_MOST_LISTED: Final = 100
+_SCAN_SHARE: Final = 10.0  # between two scans pass at least so many times the length of one
+_LONGEST_PAUSE: Final = 30.0
+
+Admit = Callable[[list[Sighting]], None]
+"""Queues sightings durably; the same path and identity twice is one. Raises EnvironmentFaultError
+when it cannot, and the same list comes again."""
+
+
+class Intake:
+    """Notices the files of one inbox and hands those that are settled to `admit`.
+
+    One thread of its own. Memory does not grow with the inbox: hints are bounded and give way to a
+    scan, a scan hands over as it goes, and of the files that are not ready a bounded number is
+    remembered, the others being found by a later scan.
+    """
+
+    def __init__(
+        self,
+        inbox: str,
+        config: InboxConfig,
+        limits: Limits,
+        clock: Clock,
+        *,
+        admit: Admit,
+        report: Report,
+    ) -> None:
+        self._inbox = inbox
+        self._config = config
+        self._folder = os.fsencode(config.path)
+        self._selection = Selection(config.include, config.exclude)
+        self._limits = limits
+        self._clock = clock
+        self._admit = admit
+        self._report = report
+        self._table = SettlingTable(_MOST_SETTLING)
+        self._sight = Sight(
+            inbox, config, limits, clock, sink=self._hint, rescan=self.rescan, report=report
+        )
+        self._changed = threading.Condition()
+        self._hints: dict[bytes, bool] = {}
+        self._scan_wanted = True
+        self._next_scan = clock.monotonic()
+        self._untracked_due = math.inf
+        self._ask_lease = False
+        self._paused = False
+        self._stopping = False
+        self._busy = True
+        self._fault: EnvironmentFaultError | None = None
+        self._pause = 0.0
+        self._unreadable: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"intake-{inbox}", daemon=True)
+
+    def start(self) -> None:
+        """Watch, scan, and go on until stopped."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End at once; what was not handed over is found again by the next start's scan."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._sight.stop()
+
+    def pause(self) -> None:
+        """Hand nothing over until `resume`; hints are still collected."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def rescan(self) -> None:
+        """Have the whole folder looked at soon."""
+        with self._changed:
+            self._scan_wanted = True
+            self._changed.notify_all()
+
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    def last_seen(self) -> float | None:
+        """When the watcher last proved that it sees new files, on the monotonic clock."""
+        return self._sight.last_seen()
+
+    def trouble(self) -> str | None:
+        """What keeps files from being noticed or queued, for people; None when all is well."""
+        if self._fault is not None:
+            return self._fault.message
+        return self._sight.trouble() or self._unreadable
+
+    def polling(self) -> str | None:
+        """Why the inbox is polled although events were wanted; else None."""
+        return self._sight.polling()
+
+    def settling(self) -> list[tuple[str, str, float]]:
+        """Name, reason and seconds waited of up to 100 files that are not ready, longest first."""
+        listing = self._table.listing(self._clock.monotonic(), _MOST_LISTED)
+        return [(display(path), reason, seconds) for path, reason, seconds in listing]
+
+    def idle(self) -> bool:
+        """Whether all that was ever hinted or scanned is handed over and nothing is settling."""
+        with self._changed:
+            return self._is_idle()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until idle; tells whether it is."""
+        with self._changed:
+            return self._changed.wait_for(self._is_idle, timeout)
+
+    def scan_once(self) -> int:
+        """Scan in the calling thread, for an intake that is not started; returns how many it
+        handed over. Raises EnvironmentFaultError where the folder cannot be listed."""
+        assert not self._thread.is_alive()
+        self._ask_lease = not is_remote(file_system_of(self._folder))
+        return self._scan()
+
+    def _is_idle(self) -> bool:
+        return not (self._busy or self._hints or self._scan_wanted or len(self._table))
+
+    def _hint(self, hint: Hint) -> None:
+        """Take a hint from a watcher's thread."""
+        path = hint.path
+        if path is not None and path != CANARY_NAME and not self._selection.takes(path):
+            return
+        with self._changed:
+            if path is None or len(self._hints) >= _MOST_HINTS:
+                self._hints.clear()
+                self._scan_wanted = True
+            elif path != CANARY_NAME:
+                self._hints[path] = hint.closed or self._hints.get(path, False)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._await_work()
+                self._work()
+        except StoppedError:
+            pass
+        finally:
+            self._sight.stop()
+
+    def _await_work(self) -> None:
+        """Return when there is something to do; no sooner, so that an idle inbox costs nothing."""
+        with self._changed:
+            while not self._stopping:
+                now = self._clock.monotonic()
+                due = self._next_due(now)
+                if due <= now:
+                    self._busy = True
+                    return
+                if self._busy:
+                    self._busy = False
+                    self._changed.notify_all()
+                self._changed.wait(due - now)
+        raise StoppedError
+
+    def _next_due(self, now: float) -> float:
+        if self._paused:
+            return self._sight.due()
+        if self._hints or self._scan_wanted:
+            return now
+        settling = self._table.next_due()
+        due = min(self._sight.due(), self._next_scan)
+        return due if settling is None else min(due, settling)
+
+    def _work(self) -> None:
+        if not self._sight.tend():
+            self._table.clear()
+            self._await_folder()
+            return
+        if self._paused:
+            return
+        try:
+            with self._changed:
+                hints, self._hints = self._hints, {}
+            now = self._clock.monotonic()
+            if self._scan_wanted or now >= self._next_scan:
+                self._scan()
+            self._settle(
+                p for p, closed in hints.items() if closed or not self._table.waits(p, now)
+            )
+            self._settle(self._table.take_due(now, _MOST_SETTLING))
+            self._next_scan = min(self._next_scan, self._untracked_due)
+        except EnvironmentFaultError as fault:
+            self._hold(fault)
+            self.rescan()
+        else:
+            self._recovered()
+
+    def _await_folder(self) -> None:
+        """The folder is not there: nothing else is to be done until it is."""
+        with self._changed:
+            self._hints.clear()
+            self._scan_wanted = True
+        self._rest(lambda: False, self._limits.poll_every)
+
+    def _scan(self) -> int:
+        """Look at every file of the inbox; the truth that hints only hasten."""
+        began = self._clock.monotonic()
+        with self._changed:
+            self._scan_wanted = False
+        self._untracked_due = math.inf
+        self._ask_lease = not is_remote(file_system_of(self._folder))
+        self._unreadable = None
+        entries = walk(
+            self._folder,
+            recursive=self._config.recursive,
+            skip=self._selection.excludes,
+            on_unreadable=self._note_unreadable,
+        )
+        try:
+            count = self._settle(
+                path
+                for path, _ in entries
+                if self._selection.takes(path) and not self._table.waits(path, began)
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return 0  # it went away under us, which the next look at the folder will report
+        except OSError as error:
+            raise environment_fault(error, f"scan {self._config.path}") from error
+        now = self._clock.monotonic()
+        self._next_scan = now + max(self._limits.rescan_every, (now - began) * _SCAN_SHARE)
+        return count
+
+    def _settle(self, paths: Iterable[bytes]) -> int:
+        """Look at each file and hand over those that are ready; returns their number."""
+        batch: list[Sighting] = []
+        count = 0
+        for path in paths:
+            self._check_stop()
+            sighting = self._look(path)
+            if sighting is None:
+                continue
+            batch.append(sighting)
+            count += 1
+            if len(batch) >= BATCH:
+                self._hand_over(batch)
+                self._sight.tend()
+                batch = []
+        if batch:
+            self._hand_over(batch)
+        return count
+
+    def _look(self, path: bytes) -> Sighting | None:
+        """Look at one file: its sighting if it is ready, else None with the next look arranged."""
+        look = observe(self._folder, path, ask_lease=self._ask_lease)
+        now = self._clock.monotonic()
+        decision = settle(
+            Observation(
+                kind=look.kind,
+                lease=look.lease,
+                ending=look.ending,
+                quiet=self._table.quiet_for(path, look.identity, now),
+                settle=self._config.settle,
+                patience=self._limits.patience,
+            )
+        )
+        if isinstance(decision, Wait):
+            remembered = self._table.put(
+                path, look.identity, now=now, wait=decision.seconds, reason=decision.reason
+            )
+            if not remembered:
+                self._untracked_due = min(self._untracked_due, now + decision.seconds)
+            return None
+        waited = self._table.remove(path, now)
+        if isinstance(decision, Ignore) or look.identity is None:
+            return None
+        return Sighting(self._inbox, path, look.identity, waited)
+
+    def _hand_over(self, batch: list[Sighting]) -> None:
+        """Give a batch to the ledger, again and again while the ledger cannot take it."""
+        while True:
+            if self._paused:
+                self._rest(lambda: not self._paused)
+            try:
+                self._admit(batch)
+            except EnvironmentFaultError as fault:
+                self._hold(fault)
+            else:
+                self._recovered()
+                return
+
+    def _hold(self, fault: EnvironmentFaultError) -> None:
+        """Say once what stands in the way, and wait before the next try, longer each time."""
+        if self._fault is None:
+            self._report(
+                "environment.paused", inbox=self._inbox, code=fault.code, reason=fault.message
+            )
+        self._fault = fault
+        self._pause = min(max(2 * self._pause, self._limits.poll_every), _LONGEST_PAUSE)
+        self._rest(lambda: False, self._pause)
+
+    def _recovered(self) -> None:
+        if self._fault is not None:
+            self._fault = None
+            self._pause = 0.0
+            self._report("environment.resumed", inbox=self._inbox)
+
+    def _note_unreadable(self, fault: EnvironmentFaultError) -> None:
+        self._unreadable = fault.message
+
+    def _rest(self, over: Callable[[], bool], seconds: float = math.inf) -> None:
+        """Wait until `over`, `seconds` at most, with an eye on the folder all the while."""
+        end = self._clock.monotonic() + seconds
+        while True:
+            pause = min(end, self._sight.due()) - self._clock.monotonic()
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or over(), max(0.0, pause))
+            self._check_stop()
+            if over() or self._clock.monotonic() >= end:
+                return
+            self._sight.tend()
+
+    def _check_stop(self) -> None:
+        if self._stopping:
+            raise StoppedError
