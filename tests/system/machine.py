@@ -63,7 +63,7 @@ def boot_and_check(folder: Path) -> dict[str, Outcome]:
             "--boot",
             f"--directory={machine}",
             f"--bind-ro={_wheels(machine)}:/root/wheels",
-        ],  # fmt: skip
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
