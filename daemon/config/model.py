@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from daemon.config.units import Count, Duration, LocalPath, Pixels, Rate, Size, Wait
+from daemon.config.units import Count, Duration, LocalPath, Pixels, Rate, Size, Wait, WorkerCount
 from daemon.config.words import HeaderName, HeaderValue, Listen, MediaRange, Template, Url
 
 DEFAULT_ACCEPT = (
@@ -263,7 +263,7 @@ class Config(Section):
     """A whole configuration, checked, with absolute paths."""
 
     state: LocalPath
-    workers: Annotated[Count, Field(le=256)] = 4
+    workers: WorkerCount = 4
     inboxes: dict[str, InboxConfig]
     destinations: dict[str, DestinationConfig] = Field(default_factory=dict)
     ocr: OcrConfig = OcrConfig()

@@ -103,59 +103,76 @@ def parse_path(value: object, info: ValidationInfo) -> Path:
     return Path(os.path.abspath(os.path.join(folder, os.path.expanduser(value))))
 
 
-def _written(pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema(
-        {
-            "anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 0}],
-            "examples": list(examples),
-        }
-    )
+def written_duration(seconds: float) -> str:
+    """Seconds as a person writes them: `24h`, `1.5s`, `500ms`."""
+    for unit in ("h", "m", "s"):
+        if seconds and seconds % _TIMES[unit] == 0:
+            return f"{seconds / _TIMES[unit]:.0f}{unit}"
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:g}s"
 
 
-_NUMBER = r"^\s*\d+(\.\d+)?\s*"
+def written_size(size: float) -> str:
+    """Bytes as a person writes them: `25MB`; whole units only, so nothing is lost."""
+    for unit in ("TB", "GB", "MB", "KB"):
+        if size and size % _SIZES[unit] == 0:
+            return f"{size / _SIZES[unit]:.0f}{unit}"
+    return f"{size:.0f}B"
+
+
+def written_pixels(pixels: float) -> str:
+    """Pixels as a person writes them: `100MP`."""
+    return written_size(pixels).replace("B", "P")
+
+
+def _as_text(form: str, pattern: str, *examples: str, **alternative: object) -> WithJsonSchema:
+    text = {"type": "string", "pattern": rf"^\s*\d+(\.\d+)?\s*{pattern}\s*$"}
+    schema = {"anyOf": [text, alternative]} if alternative else text
+    return WithJsonSchema({**schema, "format": form, "examples": list(examples)})
+
+
+_BYTES = "([KkMmGgTt]?[Ii]?[Bb])?"
 
 Size = Annotated[
     int,
     BeforeValidator(parse_size),
     Field(ge=0),
-    _written(_NUMBER + r"([KkMmGgTt]?[Ii]?[Bb])?\s*$", "25MB", "4KiB"),
+    _as_text("size", _BYTES, "25MB", "4KiB", type="integer", minimum=0),
 ]
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     Field(ge=0),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": _NUMBER + r"(ms|s|m|min|h|d)\s*$"},
-                {"const": 0},
-            ],
-            "examples": ["1s", "500ms", "24h"],
-        }
-    ),
+    _as_text("duration", "(ms|s|m|min|h|d)", "1s", "500ms", "24h", const=0),
 ]
-Wait = Annotated[Duration, Field(gt=0)]
-Rate = Annotated[
-    int,
-    BeforeValidator(parse_rate),
+Wait = Annotated[
+    float,
+    BeforeValidator(parse_duration),
     Field(gt=0),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": _NUMBER + r"([KkMmGgTt]?[Ii]?[Bb])?/[Ss]\s*$",
-            "examples": ["10MB/s"],
-        }
-    ),
+    _as_text("duration", "(ms|s|m|min|h|d)", "1s", "500ms", "24h"),
+]
+Rate = Annotated[
+    int, BeforeValidator(parse_rate), Field(gt=0), _as_text("rate", _BYTES + "/[Ss]", "10MB/s")
 ]
 Pixels = Annotated[
     int,
     BeforeValidator(parse_pixels),
     Field(gt=0),
-    _written(_NUMBER + r"([KkMmGg]?[Pp])?\s*$", "100MP"),
+    _as_text("pixels", "([KkMmGg]?[Pp])?", "100MP", type="integer", minimum=1),
 ]
-Count = Annotated[int, BeforeValidator(parse_count), Field(gt=0)]
+Count = Annotated[
+    int,
+    BeforeValidator(parse_count),
+    Field(gt=0),
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]
+WorkerCount = Annotated[
+    int,
+    BeforeValidator(parse_count),
+    Field(gt=0, le=256),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 256}),
+]
 LocalPath = Annotated[
     Path,
     BeforeValidator(parse_path),
-    WithJsonSchema({"type": "string", "minLength": 1, "examples": ["/srv/inboxd/inbox"]}),
+    WithJsonSchema({"type": "string", "minLength": 1}),
 ]
