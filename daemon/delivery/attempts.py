@@ -17,6 +17,7 @@ from tenacity import (
     stop_when_event_set,
     wait_exponential,
 )
+from tenacity.stop import stop_base
 
 from daemon.clock import Clock, SystemClock
 from daemon.config.model import RetryConfig
@@ -93,7 +94,9 @@ def run_attempts(
     retrying = Retrying(
         retry=retry_if_exception(is_transient),
         wait=run.pause,
-        stop=stop_any(stop_after_attempt(policy.attempts), stop_when_event_set(stop), run.is_over),
+        stop=stop_any(
+            stop_after_attempt(policy.attempts), stop_when_event_set(stop), _StopBeforeNextRun(run)
+        ),
         sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,
@@ -177,6 +180,16 @@ class _Run:
         if left <= 0:
             return Failed(_given_up(error, self.attempts), self.attempts)
         return Parked(error, self.attempts, min(pause, left))
+
+
+class _StopBeforeNextRun(stop_base):
+    """Ends a run whose next attempt would come too late for it."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self._run.is_over(retry_state)
 
 
 def _given_up(error: DeliveryError, attempts: int) -> DeliveryError:

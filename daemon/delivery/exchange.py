@@ -98,8 +98,9 @@ class Exchange:
         except (OSError, ValueError, http.client.HTTPException) as error:
             if not stream.began:
                 self._say_stale(channel, error)
-                if failure is not None:
-                    raise transfer_fault(failure, self._origin) from failure
+                if not complete:
+                    broken = failure or ConnectionResetError()
+                    raise transfer_fault(broken, self._origin) from error
             raise transfer_fault(error, self._origin) from error
         if complete:
             return answer
