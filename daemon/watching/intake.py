@@ -11,23 +11,19 @@ from typing import Final
 from daemon.clock import Clock
 from daemon.config.model import InboxConfig
 from daemon.errors import EnvironmentFaultError, StoppedError
-from daemon.files import display, environment_fault
+from daemon.files import environment_fault
 from daemon.jobs.model import Sighting
 from daemon.limits import Limits
-from daemon.watching.filesystem import file_system_of, is_remote
+from daemon.watching.looking import Looking
 from daemon.watching.names import CANARY_NAME, Selection
-from daemon.watching.probe import observe
 from daemon.watching.report import Report
 from daemon.watching.scan import walk
-from daemon.watching.settle import Ignore, Observation, Wait, settle
-from daemon.watching.settling import SettlingTable
 from daemon.watching.sight import Sight
 from daemon.watching.watcher import Hint
 
 BATCH: Final = 512
 """Sightings handed over at once."""
 _MOST_HINTS: Final = 16_384  # the kernel's own default queue; one scan replaces more than this
-_MOST_SETTLING: Final = 4096
 _MOST_LISTED: Final = 100
 _SCAN_SHARE: Final = 10.0  # between two scans pass at least so many times the length of one
 _LONGEST_PAUSE: Final = 30.0
@@ -63,7 +59,7 @@ class Intake:
         self._clock = clock
         self._admit = admit
         self._report = report
-        self._table = SettlingTable(_MOST_SETTLING)
+        self._looking = Looking(inbox, config, limits, clock)
         self._sight = Sight(
             inbox, config, limits, clock, sink=self._hint, rescan=self.rescan, report=report
         )
@@ -71,8 +67,6 @@ class Intake:
         self._hints: dict[bytes, bool] = {}
         self._scan_wanted = True
         self._next_scan = clock.monotonic()
-        self._untracked_due = math.inf
-        self._ask_lease = False
         self._paused = False
         self._stopping = False
         self._busy = True
@@ -131,8 +125,7 @@ class Intake:
 
     def settling(self) -> list[tuple[str, str, float]]:
         """Name, reason and seconds waited of up to 100 files that are not ready, longest first."""
-        listing = self._table.listing(self._clock.monotonic(), _MOST_LISTED)
-        return [(display(path), reason, seconds) for path, reason, seconds in listing]
+        return self._looking.listing(_MOST_LISTED)
 
     def idle(self) -> bool:
         """Whether all that was ever hinted or scanned is handed over and nothing is settling."""
@@ -148,11 +141,10 @@ class Intake:
         """Scan in the calling thread, for an intake that is not started; returns how many it
         handed over. Raises EnvironmentFaultError where the folder cannot be listed."""
         assert not self._thread.is_alive()
-        self._ask_lease = not is_remote(file_system_of(self._folder))
         return self._scan()
 
     def _is_idle(self) -> bool:
-        return not (self._busy or self._hints or self._scan_wanted or len(self._table))
+        return not (self._busy or self._hints or self._scan_wanted or self._looking.waiting())
 
     def _hint(self, hint: Hint) -> None:
         """Take a hint from a watcher's thread."""
@@ -197,13 +189,14 @@ class Intake:
             return self._sight.due()
         if self._hints or self._scan_wanted:
             return now
-        settling = self._table.next_due()
-        due = min(self._sight.due(), self._next_scan)
-        return due if settling is None else min(due, settling)
+        return min(self._sight.due(), self._scan_due(), self._looking.next_due())
+
+    def _scan_due(self) -> float:
+        return min(self._next_scan, self._looking.scan_due())
 
     def _work(self) -> None:
         if not self._sight.tend():
-            self._table.clear()
+            self._looking.clear()
             self._await_folder()
             return
         if self._paused:
@@ -211,17 +204,17 @@ class Intake:
         try:
             with self._changed:
                 hints, self._hints = self._hints, {}
-            now = self._clock.monotonic()
-            if self._scan_wanted or now >= self._next_scan:
+            if self._scan_wanted or self._clock.monotonic() >= self._scan_due():
                 self._scan()
+            # That an unready file still changes is no news; that it was closed is.
             self._settle(
-                p for p, closed in hints.items() if closed or not self._table.waits(p, now)
+                path for path, closed in hints.items() if closed or not self._looking.waits(path)
             )
-            self._settle(self._table.take_due(now, _MOST_SETTLING))
-            self._next_scan = min(self._next_scan, self._untracked_due)
+            self._settle(self._looking.take_due())
         except EnvironmentFaultError as fault:
-            self._hold(fault)
+            self._looking.clear()
             self.rescan()
+            self._hold(fault)
         else:
             self._recovered()
 
@@ -237,8 +230,7 @@ class Intake:
         began = self._clock.monotonic()
         with self._changed:
             self._scan_wanted = False
-        self._untracked_due = math.inf
-        self._ask_lease = not is_remote(file_system_of(self._folder))
+        self._looking.begin_scan()
         self._unreadable = None
         entries = walk(
             self._folder,
@@ -250,7 +242,7 @@ class Intake:
             count = self._settle(
                 path
                 for path, _ in entries
-                if self._selection.takes(path) and not self._table.waits(path, began)
+                if self._selection.takes(path) and not self._looking.waits(path)
             )
         except (FileNotFoundError, NotADirectoryError):
             return 0  # it went away under us, which the next look at the folder will report
@@ -266,7 +258,7 @@ class Intake:
         count = 0
         for path in paths:
             self._check_stop()
-            sighting = self._look(path)
+            sighting = self._looking.look(path)
             if sighting is None:
                 continue
             batch.append(sighting)
@@ -278,32 +270,6 @@ class Intake:
         if batch:
             self._hand_over(batch)
         return count
-
-    def _look(self, path: bytes) -> Sighting | None:
-        """Look at one file: its sighting if it is ready, else None with the next look arranged."""
-        look = observe(self._folder, path, ask_lease=self._ask_lease)
-        now = self._clock.monotonic()
-        decision = settle(
-            Observation(
-                kind=look.kind,
-                lease=look.lease,
-                ending=look.ending,
-                quiet=self._table.quiet_for(path, look.identity, now),
-                settle=self._config.settle,
-                patience=self._limits.patience,
-            )
-        )
-        if isinstance(decision, Wait):
-            remembered = self._table.put(
-                path, look.identity, now=now, wait=decision.seconds, reason=decision.reason
-            )
-            if not remembered:
-                self._untracked_due = min(self._untracked_due, now + decision.seconds)
-            return None
-        waited = self._table.remove(path, now)
-        if isinstance(decision, Ignore) or look.identity is None:
-            return None
-        return Sighting(self._inbox, path, look.identity, waited)
 
     def _hand_over(self, batch: list[Sighting]) -> None:
         """Give a batch to the ledger, again and again while the ledger cannot take it."""

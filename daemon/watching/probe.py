@@ -16,7 +16,6 @@ from daemon.watching.settle import FileKind, Lease
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-_CHANGED_KIND = frozenset({errno.ELOOP, errno.EINVAL, errno.ENXIO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,7 @@ def _unseen(error: OSError, full: bytes, known: Identity | None) -> Look:
         return _GONE_LOOK
     if error.errno in _OURS:
         raise environment_fault(error, f"look at {display(full)}") from error
-    if error.errno in _CHANGED_KIND:  # replaced between the two calls; the next look will tell
-        return Look(FileKind.UNREADABLE, known)
+    # No rights on it, a broken disk, or replaced between two calls: a later look may tell more.
     return Look(FileKind.UNREADABLE, known)
 
 
