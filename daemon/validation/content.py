@@ -1,0 +1,58 @@
+"""One pass over an opened file: its hash, and the ends that its type is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from daemon.errors import InboxdError, Kind, StoppedError
+from daemon.files import identity
+from daemon.validation.media_type import HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one pass over a file found; a short file's head and tail are the same."""
+
+    size: int
+    sha256: str
+    head: bytes
+    tail: bytes
+
+
+def read_content(
+    descriptor: int, before: os.stat_result, block: int, stop: threading.Event
+) -> Content:
+    """Hash a file in blocks, as it was when `before` was taken.
+
+    Raises InboxdError with `changed` (transient) if it is not the same afterwards, StoppedError on
+    `stop`, OSError where it cannot be read.
+    """
+    size = before.st_size
+    head = os.pread(descriptor, min(size, max(block, HEAD)), 0) if size else b""
+    digest = hashlib.sha256(head)
+    if size > len(head):
+        buffer = memoryview(bytearray(block))
+        for count in _blocks(descriptor, buffer, len(head), size):
+            if stop.is_set():
+                raise StoppedError
+            digest.update(buffer[:count])
+    tail = head if size <= HEAD else os.pread(descriptor, HEAD, size - HEAD)
+    check_unchanged(descriptor, before)
+    return Content(size, digest.hexdigest(), head[:HEAD], tail)
+
+
+def check_unchanged(descriptor: int, before: os.stat_result) -> None:
+    """Raises InboxdError with `changed` (transient) if the file is another than before."""
+    if identity(os.fstat(descriptor)) != identity(before):
+        raise InboxdError("changed", "the file was changed while it was read", kind=Kind.TRANSIENT)
+
+
+def _blocks(descriptor: int, buffer: memoryview, place: int, size: int) -> Iterator[int]:
+    """Fill a buffer with one block of a file after another; yields how much there is in it."""
+    while place < size and (count := os.preadv(descriptor, [buffer[: size - place]], place)):
+        yield count
+        place += count

@@ -1,0 +1,87 @@
+"""Proving a PDF with PDFium, and flagging what in it could act on a reader's machine."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from daemon.errors import RefusedError
+from daemon.validation.bounds import Bounds
+from daemon.validation.verdict import Check
+
+_READING_DPI = 150
+"""The resolution that a page is measured at."""
+_OPENED = 50
+"""Pages whose content is parsed; of the others only the size is asked for."""
+_BLOCK = 1 << 20
+_OVERLAP = 16
+_ACTIVE = {
+    b"/JavaScript": "JavaScript",  # ISO 32000-2, 12.6.4.17
+    b"/Launch": "launch actions",  # the same, 12.6.4.6
+    b"/EmbeddedFile": "embedded files",  # the same, 7.11.4
+    b"/XFA": "an XFA form",  # XFA 3.3
+}
+
+
+def prove_pdf(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
+    """Open a document, measure its pages and parse the first ones.
+
+    Raises RefusedError for one that needs a password, has no pages or is over a bound, and
+    PdfiumError for what is broken.
+    """
+    named = _named_actions(file)
+    file.seek(0)
+    try:
+        document = pypdfium2.PdfDocument(file)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+            raise RefusedError(
+                "encrypted", "the document needs a password; remove it and drop the file again"
+            ) from error
+        raise
+    with document:
+        _flag(document, named, checks)
+        _prove_pages(document, bounds)
+        checks.append(Check("pages", ok=True, detail=str(len(document))))
+
+
+def _prove_pages(document: pypdfium2.PdfDocument, bounds: Bounds) -> None:
+    """Raises as `prove_pdf` does."""
+    pages = len(document)
+    if pages == 0:
+        raise RefusedError("damaged", "the document has no pages")
+    bounds.check_count(pages)
+    total = 0.0
+    for index in range(pages):
+        width, height = (side / 72 * _READING_DPI for side in document.get_page_size(index))
+        bounds.check_page(width, height)
+        total += width * height
+        bounds.check_sum(total)
+        if index < _OPENED:
+            document.get_page(index).close()
+
+
+def _named_actions(file: BinaryIO) -> set[str]:
+    """What the bytes of the file name outright; what is packed in object streams is not seen."""
+    found: set[str] = set()
+    last = b""
+    while block := file.read(_BLOCK):
+        searched = last + block
+        found.update(what for word, what in _ACTIVE.items() if word in searched)
+        last = block[-_OVERLAP:]
+    return found
+
+
+def _flag(document: pypdfium2.PdfDocument, named: set[str], checks: list[Check]) -> None:
+    """Note active content; it is never carried out here and refuses nothing."""
+    if pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0:
+        named.add("JavaScript")
+    if pdfium.FPDFDoc_GetAttachmentCount(document) > 0:
+        named.add("embedded files")
+    if document.get_formtype() in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND):
+        named.add("an XFA form")
+    if named:
+        detail = f"the document contains {', '.join(sorted(named))}"
+        checks.append(Check("active_content", ok=False, detail=detail))

@@ -1,0 +1,92 @@
+"""What a proving child runs: a strict parser for the detected type, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from typing import BinaryIO
+
+from daemon.children.frames import JSON
+from daemon.errors import Fault, Kind, RefusedError
+from daemon.files import environment_fault, is_environment
+from daemon.validation.bounds import Bounds
+from daemon.validation.endings import is_probably_cut_off, is_surely_cut_off
+from daemon.validation.heif_proof import prove_heif
+from daemon.validation.image_proof import prepare_pillow, prove_image
+from daemon.validation.pdf_proof import prove_pdf
+from daemon.validation.verdict import Check
+
+_PARSER_ERRORS = (
+    OSError,  # PIL.UnidentifiedImageError is one, too
+    ValueError,
+    SyntaxError,
+    RuntimeError,  # PdfiumError is one, and what libheif says
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
+_CUT_OFF = "the file ends before its content does"
+
+
+def prover(_setup: JSON) -> Callable[[JSON, int | None], JSON]:
+    """The target of a proving child; it takes requests made by `Bounds.request`."""
+    prepare_pillow()
+    return prove
+
+
+def prove(request: JSON, descriptor: int | None) -> JSON:
+    """Prove the file behind a descriptor.
+
+    Answers `{"checks": [[check, ok, detail], ...], "refusal": [code, message] or null}`. Raises
+    EnvironmentFaultError where our disk, not the content, is at fault.
+    """
+    assert isinstance(request, dict)
+    assert descriptor is not None
+    bounds = Bounds.from_request(request)
+    checks: list[Check] = []
+    fault = None
+    with open(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        fault = _fault(file, bounds, checks)
+    seen: list[JSON] = [[check.check, check.ok, check.detail] for check in checks]
+    return {"checks": seen, "refusal": [fault.code, fault.message] if fault else None}
+
+
+def _fault(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> Fault | None:
+    """What is wrong with the file, or None; `checks` grows with what is seen on the way."""
+    try:
+        if is_surely_cut_off(file, bounds.media_type):
+            return Fault("truncated", _CUT_OFF, Kind.PERMANENT)
+        file.seek(0)
+        _PROVERS[bounds.media_type](file, bounds, checks)
+    except RefusedError as error:
+        return error.fault
+    except _PARSER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno and is_environment(error):
+            raise environment_fault(error, "reading a file to prove it") from error
+        if is_probably_cut_off(file, bounds.media_type):
+            return Fault("truncated", _CUT_OFF, Kind.PERMANENT)
+        return Fault("damaged", f"its parser says: {_said(error)}", Kind.PERMANENT)
+    return None
+
+
+def _said(error: Exception) -> str:
+    """A parser's message in one short line, without the names of our objects."""
+    text = " ".join(str(error).partition("<_io")[0].split())
+    return (text or type(error).__name__)[:200]
+
+
+_PROVERS: dict[str, Callable[[BinaryIO, Bounds, list[Check]], None]] = {
+    **dict.fromkeys(
+        ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff", "image/webp"),
+        prove_image,
+    ),
+    "image/avif": prove_image,
+    "image/heic": prove_heif,
+    "image/heif": prove_heif,
+    "application/pdf": prove_pdf,
+}
