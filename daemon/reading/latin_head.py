@@ -81,6 +81,8 @@ class _Field:
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
     result = shift = 0
     while True:
+        if position >= len(data):
+            raise HeadError("the file ends in the middle of a field")
         byte = data[position]
         position += 1
         result |= (byte & 0x7F) << shift

@@ -27,7 +27,10 @@ _FATAL = 4
 
 
 class RapidEngine:
-    """Reads with one thread; about 0.7 s of a core for a receipt."""
+    """Reads with one thread, in about 0.6 s of a core for a receipt.
+
+    `characters` are all that can come out; the first stands for nothing.
+    """
 
     name = "rapid"
 
@@ -36,6 +39,7 @@ class RapidEngine:
         self.version = version("rapidocr")
         self._detector = Detector(_session(_model(_DETECTION)))
         latin = latin_head.cut(_model(_RECOGNITION))
+        self.characters = latin.characters
         self._recogniser = Recogniser(_session(latin.model), latin.characters)
 
     def read(self, image: Image) -> list[Line]:

@@ -18,7 +18,6 @@ from daemon.reading.pages import pages
 from daemon.reading.rows import in_reading_order
 from daemon.reading.tiles import read_in_tiles
 
-
 LOWEST_CONFIDENCE = 0.5
 """Lines below this are noise: specks, folds, patterns."""
 

@@ -71,15 +71,19 @@ def lines(glyphs: Iterable[Glyph]) -> list[Line]:
     """Characters in the order of the page as lines, broken at line ends and wide gaps."""
     found: list[Line] = []
     run: list[Glyph] = []
+    spaced = False
     for glyph in glyphs:
-        if run and (glyph.text in "\r\n" or _breaks(run[-1], glyph)):
+        if run and (glyph.text == "\n" or _breaks(run[-1], glyph)):
             found.extend(_line(run))
             run = []
         if glyph.text.isspace():
+            spaced = True
             continue
-        if run and glyph.left - run[-1].right > _WORD_GAP * (glyph.bottom - glyph.top):
+        gap = glyph.left - run[-1].right if run else 0.0
+        if run and (spaced or gap > _WORD_GAP * (glyph.bottom - glyph.top)):
             run.append(Glyph(" ", run[-1].right, glyph.top, glyph.left, glyph.bottom))
         run.append(glyph)
+        spaced = False
     found.extend(_line(run))
     return found
 

@@ -10,6 +10,8 @@ from daemon.reading.image import Image
 
 LONG = 4.0
 """Height over width from which a page is read in tiles."""
+_NARROWEST = 64
+"""Pixels of width below which no print fits; such a strip is not worth hundreds of tiles."""
 _TILE = 2.5
 _OVERLAP = 0.4
 """Height of a tile and of what two share, in widths of the page."""
@@ -18,7 +20,7 @@ _SAME = 0.5
 
 def zones(width: int, height: int) -> list[tuple[int, int]]:
     """Top and bottom of the tiles of a page, evenly spread; one for a page that is not long."""
-    if height <= LONG * width:
+    if height <= LONG * width or width < _NARROWEST:
         return [(0, height)]
     tile, step = round(_TILE * width), (_TILE - _OVERLAP) * width
     count = max(2, -(-(height - tile) // max(1, int(step))) + 1)

@@ -1,0 +1,1 @@
+"""Tests of reading: pages, orientation, tiles, text layers, engines."""

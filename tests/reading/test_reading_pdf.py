@@ -1,0 +1,172 @@
+"""PDFs give their own text where they carry it; otherwise their pages are rendered and read."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import ReadingError
+from daemon.reading.page_image import PageImage, PageSettings
+from daemon.reading.pages import pages
+from daemon.reading.reader import Reader
+from daemon.reading.text_layer import Glyph, is_legible, lines
+from tests.reading.drawing import WORDS, encoded, read, receipt, words
+
+_LAYOUT = (
+    ("Harbour Books", 50, 150),
+    ("Atlas of rivers", 50, 120),
+    ("24.50", 220, 120),
+    ("TOTAL", 50, 100),
+    ("24.50", 220, 100),
+)
+
+
+def _pdf(*contents: bytes, page: bytes = b"") -> bytes:
+    """A PDF of pages of 300 x 200 points, written by hand (ISO 32000-1, 7.5)."""
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(len(contents)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(contents)),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for index, content in enumerate(contents):
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents %d 0 R"
+            b" /Resources << /Font << /F 3 0 R >> >> %s >>" % (5 + 2 * index, page)
+        )
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+    body, places = b"%PDF-1.4\n", []
+    for number, text in enumerate(objects, 1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, text)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    tail = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    return body + head + table + tail % (len(objects) + 1, len(body))
+
+
+def _text(layout: tuple[tuple[str, int, int], ...] = _LAYOUT) -> bytes:
+    return b"\n".join(
+        b"BT /F 12 Tf %d %d Td (%s) Tj ET" % (x, y, text.encode()) for text, x, y in layout
+    )
+
+
+def _pages(data: bytes) -> list[PageImage]:
+    return list(pages(BytesIO(data), "application/pdf", max_pages=10, settings=PageSettings()))
+
+
+def test_a_text_layer_is_taken_before_ocr(reader: Reader, tmp_path: Path) -> None:
+    """Text comes out exactly, with full confidence, label and amount apart, in reading order."""
+    document = read(reader, _pdf(_text()), "application/pdf", tmp_path)
+    assert document.text.split("\n") == [text for text, _, _ in _LAYOUT]
+    assert {line.confidence for line in document.pages[0].lines} == {1.0}
+
+
+def test_the_text_layer_has_positions_in_pixels() -> None:
+    """A baseline at 120 of 200 points, 50 points in, lies there in pixels of the page."""
+    [page] = _pages(_pdf(_text()))
+    assert page.image is None
+    assert (page.width, page.height) == (833, 556)
+    assert page.lines is not None
+    atlas = next(line for line in page.lines if line.text.startswith("Atlas"))
+    x0, y0, _, _, _, y2, _, _ = atlas.box
+    assert x0 == pytest.approx(50 * 200 / 72, abs=3)
+    assert y0 < (200 - 120) * 200 / 72 < y2
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_positions_follow_the_turn_of_the_page(turn: int) -> None:
+    """Where a PDF says that its page is shown turned, text is where it is shown."""
+    [page] = _pages(_pdf(_text((("Turned heading", 10, 180),)), page=b"/Rotate %d" % turn))
+    assert (page.width, page.height) == ((833, 556) if turn == 180 else (556, 833))
+    assert page.lines is not None
+    x = sum(page.lines[0].box[0::2]) / 4 / page.width
+    y = sum(page.lines[0].box[1::2]) / 4 / page.height
+    right, low = {90: (True, False), 180: (True, True), 270: (False, True)}[turn]
+    assert (x > 0.5, y > 0.5) == (right, low)
+
+
+def test_all_pages_of_a_pdf_are_read(reader: Reader, tmp_path: Path) -> None:
+    """Each page by what it is: one with text, one without anything."""
+    data = _pdf(_text(), b"", _text((("Second sheet of paper", 50, 100),)))
+    document = read(reader, data, "application/pdf", tmp_path)
+    assert [len(page.lines) for page in document.pages] == [5, 0, 1]
+
+
+def test_a_pdf_of_pictures_is_rendered_and_read(reader: Reader, tmp_path: Path) -> None:
+    """A scan in a PDF reads like the scan itself."""
+    data = encoded(receipt(), "PDF", resolution=100)
+    document = read(reader, data, "application/pdf", tmp_path)
+    assert words(document) == WORDS
+    assert all(line.confidence < 1 for line in document.pages[0].lines)
+
+
+def test_a_turned_scan_in_a_pdf_is_turned_upright(reader: Reader, tmp_path: Path) -> None:
+    """Orientation belongs to the page, whatever the file."""
+    data = encoded(receipt().rotate(90, expand=True), "PDF", resolution=200)
+    document = read(reader, data, "application/pdf", tmp_path)
+    assert (words(document), document.pages[0].rotation) == (WORDS, 90)
+
+
+def test_a_page_as_large_as_a_wall_is_rendered_small() -> None:
+    """The largest page that PDF allows does not become a gigapixel."""
+    data = _pdf(b"").replace(b"[0 0 300 200]", b"[0 0 14400 14400]")
+    data = data.replace(b"startxref\n", b"startxref\n0")
+    [page] = _pages(data)
+    assert page.image is not None
+    assert max(page.image.shape) <= 2001
+
+
+def test_too_many_pages_are_refused() -> None:
+    """A PDF with more pages than allowed is not read in part."""
+    with pytest.raises(ReadingError) as caught:
+        list(
+            pages(BytesIO(_pdf(b"", b"")), "application/pdf", max_pages=1, settings=PageSettings())
+        )
+    assert caught.value.code == "too_many_pages"
+
+
+def test_a_broken_pdf_is_unreadable() -> None:
+    """Half a PDF, or none, gives one error with a code."""
+    data = encoded(receipt(), "PDF")
+    for broken in (data[: len(data) // 2], b"%PDF-1.4\nnothing else", b""):
+        with pytest.raises(ReadingError) as caught:
+            _pages(broken)
+        assert caught.value.code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("text", "legible"),
+    [
+        ("Invoice 4711, due on 1 March", True),
+        ("Übergröße für 3,50 €", True),
+        ("", False),
+        ("page 1", False),
+        ("\ufffd" * 30 + "abc", False),
+        ("\ue001\ue002\ue003" * 20, False),
+        ("................", False),
+    ],
+)
+def test_garbage_in_a_text_layer_is_told(text: str, legible: bool) -> None:
+    """Characters that no font maps to letters, or hardly any, mean that the page has to be read."""
+    assert is_legible(text) == legible
+
+
+def _glyphs(text: str, left: float, top: float = 0.0) -> list[Glyph]:
+    return [
+        Glyph(letter, left + 6 * index, top, left + 6 * index + 6, top + 12)
+        for index, letter in enumerate(text)
+    ]
+
+
+def test_wide_gaps_part_lines_and_small_gaps_part_words() -> None:
+    """Columns become lines of their own; a missing space is put back."""
+    glyphs = _glyphs("Net", 0) + _glyphs("price", 23) + _glyphs("9.99", 200)
+    assert [line.text for line in lines(glyphs)] == ["Net price", "9.99"]
+
+
+def test_ligatures_and_wide_forms_become_plain_letters() -> None:
+    """Text is compatible with what a person would type."""
+    assert [line.text for line in lines(_glyphs("\ufb01ve \uff11", 0))] == ["five 1"]
