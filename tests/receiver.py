@@ -72,6 +72,7 @@ class Exchange:
         self.left = int(self.headers.get("content-length", "0"))
         self.length = self.left
         self._form = _Form(self, connection.receiver.hashing)
+        self._recorded = False
 
     def read_body(self, at_most: int | None = None) -> None:
         """Read the body to its end, or about `at_most` bytes of it."""
@@ -82,7 +83,9 @@ class Exchange:
             self._form.feed(data)
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes as they are; what came whole is on record before its answer goes out."""
+        if not self.left:
+            self.record()
         try:
             self.connection.socket.sendall(data)
         except OSError as error:
@@ -117,6 +120,12 @@ class Exchange:
         hangup.register(self.connection.socket, select.POLLRDHUP)
         hangup.poll(60_000)
         raise _ClosedError
+
+    def record(self) -> None:
+        """Put this request on record as it is now, once."""
+        if not self._recorded:
+            self._recorded = True
+            self.connection.receiver.record(self.received())
 
     def received(self) -> Received:
         """What came of this request so far."""
@@ -155,10 +164,10 @@ class _Form:
         self._end = exchange.length - tail
         self._seen = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: memoryview) -> None:
         if self._head is not None:
             self._head += data
-            data = self._parts()
+            data = memoryview(self._parts())
         file = data[: max(self._end - self._seen, 0)]
         self._seen += len(data)
         self.size += len(file)
@@ -196,20 +205,21 @@ class _Connection:
         self.receiver = receiver
         self.socket = accepted
         self.number = number
-        self._pending = b""
+        self._pending = memoryview(b"")
+        self._buffer = memoryview(bytearray(_BLOCK))
 
-    def take(self, size: int) -> bytes:
-        """Up to `size` bytes, at least one."""
+    def take(self, size: int) -> memoryview:
+        """Up to `size` bytes, at least one, good until the next call."""
         data, self._pending = self._pending[:size], self._pending[size:]
         if data:
             return data
         try:
-            data = self.socket.recv(size)
+            count = self.socket.recv_into(self._buffer[:size])
         except OSError as error:
             raise _ClosedError from error
-        if not data:
+        if not count:
             raise _ClosedError
-        return data
+        return self._buffer[:count]
 
     def serve(self) -> None:
         """Take one request after the other until the connection ends."""
@@ -218,7 +228,8 @@ class _Connection:
                 head = b""
                 while b"\r\n\r\n" not in head:
                     head += self.take(_BLOCK)
-                head, _, self._pending = head.partition(b"\r\n\r\n")
+                head, _, rest = head.partition(b"\r\n\r\n")
+                self._pending = memoryview(rest)
                 self._serve_one(Exchange(self, head))
         self.socket.close()
 
@@ -228,7 +239,7 @@ class _Connection:
             reply(exchange)
             exchange.read_body()
         finally:
-            self.receiver.record(exchange.received())
+            exchange.record()
 
 
 class Receiver:
@@ -273,7 +284,8 @@ class Receiver:
     @property
     def contents(self) -> set[str]:
         """The sha256 of every file that came whole."""
-        return {r.sha256 for r in self.requests if r.complete and r.sha256 is not None}
+        whole = [r for r in self.requests if r.complete and r.method != "HEAD"]
+        return {r.sha256 for r in whole if r.sha256 is not None}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -303,6 +315,11 @@ class Receiver:
             came = self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
             assert came, f"{len(self.requests)} of {count} requests came"
             return list(self.requests)
+
+    def script(self, *replies: Reply) -> None:
+        """Add replies to the script."""
+        with self._changed:
+            self._script.extend(replies)
 
     def next_reply(self, exchange: Exchange) -> Reply:
         """The reply to the next request; a HEAD takes none from the script."""

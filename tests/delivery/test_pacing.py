@@ -1,0 +1,185 @@
+"""A lane bounds what is under way; a breaker spares a destination that is down."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from daemon.delivery.attempts import Delivered, Failed, Parked
+from daemon.delivery.destination import Acknowledgement
+from daemon.delivery.pacing import Breaker, Lane
+from daemon.errors import DeliveryError, Kind
+
+
+class StoppedClock:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> float:
+        return self.time + 1_000_000
+
+
+def in_threads(threads: list[threading.Thread]) -> Callable[[Callable[[], None]], None]:
+    def start(task: Callable[[], None]) -> None:
+        thread = threading.Thread(target=task)
+        threads.append(thread)
+        thread.start()
+
+    return start
+
+
+def test_lane_bounds_and_keeps_order() -> None:
+    """No more than the maximum run at once, and those beyond begin in the order they came."""
+    held: list[Callable[[], None]] = []
+    ran: list[int] = []
+    lane = Lane(2, held.append)
+    for number in range(5):
+        lane.submit(lambda number=number: ran.append(number))  # type: ignore[misc]
+    assert (len(held), lane.in_flight, lane.waiting) == (2, 2, 3)
+    while held:
+        held.pop(0)()
+    assert ran == [0, 1, 2, 3, 4]
+    assert lane.in_flight == 0
+
+
+def test_lane_frees_the_slot_of_a_task_that_fails() -> None:
+    """A task that raises leaves its slot to the next."""
+    held: list[Callable[[], None]] = []
+    lane = Lane(1, held.append)
+    lane.submit(lambda: {}[0])
+    lane.submit(lambda: None)
+    with pytest.raises(KeyError):
+        held.pop(0)()
+    held.pop(0)()
+    assert lane.in_flight == 0
+
+
+def test_waiting_frees_the_slot() -> None:
+    """While one task waits another runs, and the one that waited goes on after it."""
+    threads: list[threading.Thread] = []
+    order: list[str] = []
+    lane = Lane(1, in_threads(threads))
+    stop, ran = threading.Event(), threading.Event()
+
+    def waits() -> None:
+        order.append("waits")
+        lane.release()
+        assert ran.wait(10)
+        lane.acquire(stop)
+        order.append("goes on")
+
+    def quick() -> None:
+        order.append("runs")
+        ran.set()
+
+    lane.submit(waits)
+    lane.submit(quick)
+    for thread in threads:
+        thread.join(10)
+    assert order == ["waits", "runs", "goes on"]
+    assert lane.in_flight == 0
+
+
+def test_stop_ends_a_wait() -> None:
+    """Neither the sleep nor the wait for a slot outlasts a stop."""
+    threads: list[threading.Thread] = []
+    lane = Lane(1, in_threads(threads))
+    stop, slept = threading.Event(), threading.Event()
+    blocking = threading.Event()
+
+    def sleeps() -> None:
+        lane.sleep(3600, stop)
+        slept.set()
+
+    lane.submit(sleeps)
+    lane.submit(lambda: [blocking.wait(10)][0] and None)
+    stop.set()
+    assert slept.wait(10)
+    blocking.set()
+    for thread in threads:
+        thread.join(10)
+    assert lane.in_flight == 0
+
+
+DOWN = Parked(DeliveryError("connection_refused", "nothing listens"), 5, 60.0)
+BUSY = Parked(DeliveryError("too_many_requests", "slow down", http_status=429), 5, 60.0)
+GOOD = Delivered(Acknowledgement(1), 1)
+
+
+@pytest.mark.parametrize("outcome", [DOWN, BUSY])
+def test_breaker_parks_the_others(outcome: Parked) -> None:
+    """After a run that failed by the destination no other file is tried until the pause is over."""
+    clock = StoppedClock()
+    breaker = Breaker(clock)
+    with breaker.admission() as first:
+        first.report(outcome)
+    assert breaker.paused_until == clock.now() + 60
+    clock.time += 20
+    with breaker.admission() as second:
+        assert (second.pause, second.error) == (40, outcome.error)
+    assert breaker.paused_for == 40
+
+
+def test_one_probe_goes_first() -> None:
+    """When the pause ends one delivery is let through; its success lets the others go."""
+    clock = StoppedClock()
+    breaker = Breaker(clock)
+    with breaker.admission() as first:
+        first.report(DOWN)
+    clock.time += 61
+    with breaker.admission() as probe:
+        assert probe.pause == 0
+        with breaker.admission() as other:
+            assert other.pause > 0
+        probe.report(GOOD)
+    assert breaker.paused_until is None
+    with breaker.admission() as next_one:
+        assert next_one.pause == 0
+
+
+def test_failed_probe_waits_longer() -> None:
+    """Each probe that fails doubles the pause, up to the longest."""
+    clock = StoppedClock()
+    breaker = Breaker(clock)
+    pauses = []
+    for _ in range(8):
+        with breaker.admission() as probe:
+            probe.report(DOWN)
+        pauses.append(breaker.paused_for)
+        clock.time += breaker.paused_for
+    assert pauses == [60, 120, 240, 480, 900, 900, 900, 900]
+
+
+def test_broken_off_probe_is_replaced() -> None:
+    """A probe that ends without an outcome leaves the probing to the next."""
+    clock = StoppedClock()
+    breaker = Breaker(clock)
+    with breaker.admission() as first:
+        first.report(DOWN)
+    clock.time += 61
+    with breaker.admission():
+        pass
+    with breaker.admission() as probe:
+        assert probe.pause == 0
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Parked(DeliveryError("server_error", "failed", http_status=500), 5, 60.0),
+        Failed(DeliveryError("auth_refused", "no", kind=Kind.PERMANENT, http_status=401), 1),
+    ],
+)
+def test_answers_about_one_file_do_not_pause(outcome: Parked | Failed) -> None:
+    """What a server says about one file says nothing about the next."""
+    breaker = Breaker(StoppedClock())
+    with breaker.admission() as first:
+        first.report(outcome)
+    assert breaker.paused_until is None
