@@ -12,10 +12,12 @@ from daemon.config.model import (
     Config,
     DestinationConfig,
     FolderDestinationConfig,
+    HttpDestinationConfig,
     InboxConfig,
 )
 from daemon.config.places import Document
 
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _ENDS = ("done", "rejected", "work")
 
 
@@ -30,6 +32,9 @@ def check(
     Only sections that are valid on their own are given; `rest` has neither inboxes nor
     destinations. Folders are compared with links resolved.
     """
+    for target, destination in destinations.items():
+        if isinstance(destination, HttpDestinationConfig):
+            _secrets_outside(document, target, destination)
     for name, inbox in inboxes.items():
         _own_folders(document, name, inbox)
         _names(document, name, inbox)
@@ -99,6 +104,15 @@ def _names(document: Document, name: str, inbox: InboxConfig) -> None:
             )
         elif target in inbox.deliver[:at]:
             document.complain(here, f"{target} is named twice; once is enough")
+
+
+def _secrets_outside(document: Document, target: str, destination: HttpDestinationConfig) -> None:
+    for header in destination.headers:
+        here = ("destinations", target, "headers", header)
+        if header.lower() in _SECRET_HEADERS and here not in document.substituted:
+            document.complain(
+                here, "this is a secret in the file; use auth, or a variable such as ${NAME}"
+            )
 
 
 def _config_outside(document: Document, name: str, inbox: InboxConfig) -> None:

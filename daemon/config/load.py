@@ -25,6 +25,13 @@ def load(path: str | os.PathLike[str], *, environment: Mapping[str, str] = os.en
 
     Raises ConfigError naming every problem that was found, each with file, line and column.
     """
+    return load_with_places(path, environment=environment)[0]
+
+
+def load_with_places(
+    path: str | os.PathLike[str], *, environment: Mapping[str, str] = os.environ
+) -> tuple[Config, Document]:
+    """As `load`, with the document that tells where each key stands."""
     file = os.fspath(path)
     document = parse(_text(file), file, environment)
     context = {"folder": os.path.dirname(os.path.abspath(file))}
@@ -45,7 +52,7 @@ def load(path: str | os.PathLike[str], *, environment: Mapping[str, str] = os.en
     problems = document.problems()
     if problems or rest is None:
         raise ConfigError(problems)
-    return rest.model_copy(update={"inboxes": inboxes, "destinations": destinations})
+    return rest.model_copy(update={"inboxes": inboxes, "destinations": destinations}), document
 
 
 def _text(file: str) -> str:

@@ -54,6 +54,11 @@ class Document:
         if trail not in self._problems:
             self._problems[trail] = (self._place(trail, key=key), message)
 
+    def where(self, text: str) -> str:
+        """FILE:LINE:COLUMN of a dotted trail, or of the nearest thing above it."""
+        place = self._place(tuple(text.split(".")), key=True)
+        return f"{self.file}:{place.line}:{place.column}" if place else self.file
+
     def problems(self) -> list[Problem]:
         """All that was noted, in the order of the file."""
         in_order = sorted(

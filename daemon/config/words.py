@@ -17,7 +17,9 @@ _MISNOMERS = {
     "image/tif": "image/tiff",
     "application/x-pdf": "application/pdf",
 }
-_OURS = frozenset({"content-length", "transfer-encoding", "content-type", "host", "connection"})
+_OURS = frozenset(
+    {"content-length", "transfer-encoding", "content-type", "host", "connection", "idempotency-key"}
+)
 
 
 def check_template(text: str) -> str:

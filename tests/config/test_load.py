@@ -274,6 +274,7 @@ class TestKeys:
             ("headers", "{'a b': x}", "'a b' cannot be the name of a header"),
             ("headers", '{a: "b\\nc"}', "a header holds one line of plain ASCII text"),
             ("headers", "{Content-Length: '3'}", "leave it out"),
+            ("headers", "{Authorization: Bearer abc}", "this is a secret in the file; use auth"),
             ("auth", "{type: bearr}", "write type: and one of none, bearer, basic, header"),
             ("auth", "{token_file: x}", "write type: and one of none, bearer, basic, header"),
             ("auth", "{type: bearer}", "the secret has no source; give exactly one of"),

@@ -1,0 +1,166 @@
+"""`inboxd check`: everything that can be known before the first file comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.cli.output import Exit, complain, exit_code, show
+from daemon.cli.program import ConfigFile
+from daemon.errors import ConfigError, InboxdError
+
+if TYPE_CHECKING:
+    from daemon.config.model import Config, InboxConfig
+    from daemon.config.places import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was looked at: the key that it belongs to, and what came of it."""
+
+    key: str
+    message: str
+    fault: Exit | None = None
+
+
+def check(
+    config_file: ConfigFile,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not reach the destinations.")
+    ] = False,
+) -> int:
+    """Validate a configuration and try what it names: folders, rights, disks, OCR, destinations.
+
+    Nothing is delivered and nothing is changed. Every fault is printed with its place in the file
+    and what to do about it.
+
+    \b
+    Examples:
+      inboxd check -c inboxd.yaml
+      inboxd check -c inboxd.yaml --offline   # no connection is made
+    """
+    from daemon.config.load import load_with_places  # noqa: PLC0415  # slow to import
+
+    config, document = load_with_places(config_file)
+    worst = Exit.WELL
+    for found in _everything(config, document, offline=offline):
+        if found.fault is None:
+            show(f"ok    {found.key}: {found.message}")
+            continue
+        worst = found.fault if worst is Exit.WELL else min(worst, found.fault)
+        complain(f"{document.where(found.key)}: {found.key}: {found.message}")
+    return worst
+
+
+def _everything(config: Config, document: Document, *, offline: bool) -> Iterator[Found]:
+    yield Found("inboxes", f"{document.file} is a valid configuration")
+    yield _folder("state", config.state, _make_or_use(config.state))
+    for name, inbox in config.inboxes.items():
+        yield from _inbox(f"inboxes.{name}", inbox)
+    if any(inbox.read != "none" for inbox in config.inboxes.values()):
+        yield _engine(config.ocr.engine)
+    for name in config.destinations:
+        yield from _destination(name, config, offline=offline)
+
+
+def _inbox(key: str, inbox: InboxConfig) -> Iterator[Found]:
+    yield _folder(f"{key}.path", inbox.path, _use(inbox.path))
+    for end, folder in (
+        ("done", inbox.done_folder),
+        ("rejected", inbox.rejected_folder),
+        ("work", inbox.work_folder),
+    ):
+        yield _folder(f"{key}.{end}", folder, _make_or_use(folder))
+    if inbox.originals != "keep" and _device(inbox.work_folder) != _device(inbox.path):
+        yield Found(
+            f"{key}.work",
+            f"{inbox.work_folder} is on another disk than the inbox, so that taking a file could "
+            "not be one step; choose a folder on the same disk",
+            Exit.USAGE,
+        )
+
+
+def _folder(key: str, folder: Path, obstacle: str | None) -> Found:
+    if obstacle is not None:
+        return Found(key, f"{folder} {obstacle}", Exit.ENVIRONMENT)
+    return Found(key, f"{folder} can be used")
+
+
+def _use(folder: Path) -> str | None:
+    """What keeps us from working in a folder; None where nothing does."""
+    if not folder.exists():
+        return "does not exist, or lies where we may not look; create it"
+    if not folder.is_dir():
+        return "is not a folder"
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
+        return f"cannot be read and written by user {os.geteuid()}; give it the rights"
+    return _room(folder)
+
+
+def _make_or_use(folder: Path) -> str | None:
+    """As `_use`, for a folder that is created where there is room and right for it."""
+    if os.path.lexists(folder):
+        return _use(folder)
+    above = next(parent for parent in folder.parents if parent.exists())
+    obstacle = _use(above)
+    return f"cannot be created: {above} {obstacle}" if obstacle else None
+
+
+def _room(folder: Path) -> str | None:
+    from daemon.files import free_space  # noqa: PLC0415
+    from daemon.limits import DEFAULT  # noqa: PLC0415
+
+    free = free_space(os.fsencode(folder))
+    if free < DEFAULT.reserve_space:
+        return f"has only {free // 1_000_000} MB free on its disk; free some space"
+    return None
+
+
+def _device(folder: Path) -> int | None:
+    """The disk on which a folder lies or would be created."""
+    for place in (folder, *folder.parents):
+        try:
+            return os.stat(place).st_dev
+        except OSError:
+            continue
+    return None
+
+
+def _engine(name: str) -> Found:
+    from daemon.reading.engine import make_engine  # noqa: PLC0415  # loads onnxruntime
+
+    try:
+        engine = make_engine(name)
+    except InboxdError as error:
+        return Found("ocr.engine", error.message, Exit.ENVIRONMENT)
+    return Found("ocr.engine", f"{engine.name} {engine.version} and its models load")
+
+
+def _destination(name: str, config: Config, *, offline: bool) -> Iterator[Found]:
+    from daemon.delivery.registry import open_destination  # noqa: PLC0415  # slow to import
+
+    key = f"destinations.{name}"
+    try:
+        destination = open_destination(name, config.destinations[name])
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Found(problem.where, problem.message, Exit.USAGE)
+        return
+    except InboxdError as error:
+        yield Found(key, error.message, exit_code(error))
+        return
+    try:
+        findings = [] if offline else destination.check()
+    finally:
+        destination.close()
+    if offline:
+        yield Found(key, "can be set up; it was not reached (--offline)")
+    for finding in findings:
+        fault = None if finding.ok else Exit.ENVIRONMENT
+        yield Found(key, f"{finding.subject}: {finding.message}", fault)

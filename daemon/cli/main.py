@@ -1,0 +1,55 @@
+"""The `inboxd` command: every subcommand, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from daemon import __version__
+from daemon.cli.check import check
+from daemon.cli.output import show
+from daemon.cli.program import new_app
+from daemon.cli.read import read
+from daemon.cli.schema import schema
+
+_HELP = """Drop files into a folder; inboxd delivers them, reads them, and puts JSON beside them.
+
+    \b
+    To see it work, with nothing configured:   inboxd demo
+    To begin:   copy config.example.yaml, then   inboxd check -c FILE   and   inboxd run -c FILE
+
+    Exit codes: 0 all well; 1 some files did not end done; 2 usage or configuration; 3 another
+    instance holds the state folder; 4 the environment (disk, permissions, limits).
+"""
+
+app = new_app(_HELP)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        show(f"inboxd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_all(
+    version: Annotated[  # its callback has done the work
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for _command, _summary in (
+    (check, "Validate a configuration and try what it names."),
+    (read, "Read files by OCR, without a configuration."),
+    (schema, "Print the JSON Schema of the sidecar or of the configuration."),
+):
+    app.command(short_help=_summary)(_command)
+
+
+def main() -> None:
+    """Run the command that the arguments name and leave with its exit code."""
+    app(prog_name="inboxd")

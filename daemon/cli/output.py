@@ -1,0 +1,113 @@
+"""What commands write, and where: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from daemon.errors import (
+    AlreadyRunningError,
+    ConfigError,
+    EnvironmentFaultError,
+    InboxdError,
+    Kind,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    WELL = 0
+    NOT_ALL_DONE = 1
+    USAGE = 2
+    ALREADY_RUNNING = 3
+    ENVIRONMENT = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+def exit_code(error: InboxdError) -> Exit:
+    """The exit code that an error of ours calls for."""
+    if isinstance(error, ConfigError | UsageError):
+        return Exit.USAGE
+    if isinstance(error, AlreadyRunningError):
+        return Exit.ALREADY_RUNNING
+    if isinstance(error, EnvironmentFaultError) or error.kind is Kind.ENVIRONMENT:
+        return Exit.ENVIRONMENT
+    return Exit.NOT_ALL_DONE
+
+
+def say(text: str) -> None:
+    """One message for people, on stderr."""
+    sys.stderr.write(f"{printable(text)}\n")
+
+
+def complain(text: str) -> None:
+    """What went wrong, on stderr, each line under the name of the program."""
+    for line in text.splitlines() or [""]:
+        say(f"inboxd: {line}")
+
+
+def show(text: str) -> None:
+    """One line of a result, on stdout."""
+    sys.stdout.write(f"{printable(text)}\n")
+
+
+def show_json(value: Any) -> None:
+    """A result for machines, on stdout: UTF-8, whatever the terminal speaks."""
+    write_bytes(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes on stdout, after all that was written there before."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor or change colours: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text.encode("utf-8", "backslashreplace").decode()
+    )
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout; wide as the terminal, or as its content where there is no terminal."""
+    from rich import box  # noqa: PLC0415  # slow to import
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console.print(table)
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr, for terminals only; nothing appears elsewhere."""
+    from rich.console import Console  # noqa: PLC0415  # slow to import
+    from rich.progress import Progress  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
+
+
+def quiet_stdout() -> None:
+    """Let nothing more be written where nobody reads, so that leaving stays silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

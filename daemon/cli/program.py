@@ -1,0 +1,87 @@
+"""The `inboxd` command as a whole: how it ends, whatever happens in it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from daemon.cli.output import Exit, complain, exit_code, quiet_stdout
+from daemon.errors import InboxdError
+from daemon.files import environment_fault, is_environment
+
+
+class Program(TyperGroup):
+    """All commands; every error becomes one clear line on stderr and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,  # noqa: ARG002  # the framework's signature
+        standalone_mode: bool = True,  # noqa: ARG002
+        windows_expand_args: bool = True,  # noqa: ARG002
+        **extra: Any,  # noqa: ARG002
+    ) -> Any:
+        """Run a command and leave the process with its exit code."""
+        sys.exit(self._run(sys.argv[1:] if args is None else args, prog_name))
+
+    def _run(self, args: Sequence[str], prog_name: str | None) -> int:
+        try:
+            with self.make_context(prog_name or "inboxd", list(args)) as context:
+                code = self.invoke(context)
+            sys.stdout.flush()
+        except typer.Exit as leaving:
+            return leaving.exit_code
+        except typer.TyperException as error:
+            message = error.format_message().replace("Value error, ", "").rstrip(".")
+            complain(f"{message}; see {_help_of(error)}")
+            return Exit.USAGE
+        except InboxdError as error:
+            complain(error.message)
+            return exit_code(error)
+        except (KeyboardInterrupt, typer.Abort):
+            return Exit.INTERRUPTED
+        except BrokenPipeError:
+            with contextlib.suppress(io.UnsupportedOperation):
+                quiet_stdout()
+            return Exit.BROKEN_PIPE
+        except OSError as error:
+            if not is_environment(error):
+                raise
+            complain(environment_fault(error, str(error.filename or "inboxd")).message)
+            return Exit.ENVIRONMENT
+        return int(code or 0)
+
+
+def _help_of(error: typer.TyperException) -> str:
+    """The command whose help says how it is done."""
+    context = getattr(error, "ctx", None)
+    return f"{getattr(context, 'command_path', 'inboxd')} --help"
+
+
+def new_app(help_text: str) -> typer.Typer:
+    """An application without commands yet."""
+    return typer.Typer(
+        name="inboxd",
+        cls=Program,
+        help=help_text,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+ConfigFile = Annotated[
+    str, typer.Option("--config", "-c", metavar="FILE", help="The configuration, in YAML.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]
+Command = Callable[..., int]
