@@ -61,6 +61,8 @@ class Limits:
     # service
     drain_timeout: float = 60.0
     """What is under way gets this long to finish after a stop."""
+    interrupt_timeout: float = 10.0
+    """What is ended at once gets this long to notice."""
     max_display_name: int = 200
     """Characters of a name shown to people."""
 

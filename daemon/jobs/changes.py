@@ -1,4 +1,7 @@
-"""The verbs of the ledger: each says one durable fact about a job."""
+"""The verbs of the ledger: each says one durable fact about a job.
+
+`timings`, in seconds by step, are added to those that the job has.
+"""
 
 from __future__ import annotations
 

@@ -123,8 +123,17 @@ class SqliteJobStore:
         return self._count("recover")
 
     def wake_parked(self, destination: str) -> int:
-        """Make jobs parked for a destination ready now."""
+        """Make jobs ready now that are parked because a destination gave no answer."""
+        self._count("wake_deliveries", destination=destination)
         return self._count("wake_parked", destination=destination)
+
+    def beat(self, beaten: Callable[[], None]) -> None:
+        """Write a sign of life and call back in the writer's thread once it is durable."""
+        now = self._clock.now()
+        future = self._writer.submit(
+            lambda connection: connection.execute(SQL["beat"], {"now": now})
+        )
+        future.add_done_callback(lambda done: None if done.exception() else beaten())
 
     def _count(self, statement: str, **values: object) -> int:
         values["now"] = self._clock.now()

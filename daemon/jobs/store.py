@@ -67,7 +67,11 @@ class JobStore(Protocol):
         ...
 
     def wake_parked(self, destination: str) -> int:
-        """Make jobs parked for a destination ready now; returns how many."""
+        """Make jobs ready now that a destination gave no answer to; returns how many."""
+        ...
+
+    def beat(self, beaten: Callable[[], None]) -> None:
+        """Write a sign of life; call back once it is durable."""
         ...
 
     def next_ready_at(self) -> float | None:

@@ -23,8 +23,13 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The judgement, with a sentence for each thing that is wrong."""
+    """The judgement, with a sentence for each thing that is wrong.
 
+    `alive` is what systemd's watchdog hears: trouble that is known and waits to pass, such as a
+    full disk, is unhealthy but alive, because a restart would not help.
+    """
+
+    alive: bool
     healthy: bool
     ready: bool
     reasons: tuple[str, ...]
@@ -37,25 +42,35 @@ def assess(proof: Proof, now: float, *, within: float, grace: float) -> Health:
     is forgiven.
     """
     young = now - proof.started < grace
-    reasons = []
-    for inbox, when in proof.seen.items():
-        if isinstance(when, str):
-            continue
-        if inbox in proof.missing:
-            continue
-        if not _fresh(when, now, within) and not (young and when is None):
-            reasons.append(f"inbox {inbox}: no probe file was seen within {within:.0f} s")
-    if not _fresh(proof.ledger_written, now, within) and not (
-        young and proof.ledger_written is None
-    ):
-        reasons.append(f"the ledger was not written within {within:.0f} s")
-    if not _fresh(proof.steps_moved, now, within):
-        reasons.append(f"the pipeline did not answer within {within:.0f} s")
-    waiting = [f"inbox {inbox}: its folder is missing" for inbox in proof.missing]
+    blind = tuple(
+        f"inbox {inbox}: no probe file was seen within {within:.0f} s"
+        for inbox, when in proof.seen.items()
+        if inbox not in proof.missing
+        and not isinstance(when, str)
+        and not _fresh(when, now, within)
+        and not (young and when is None)
+    )
+    stuck = (
+        ()
+        if _fresh(proof.steps_moved, now, within)
+        else (f"the pipeline did not answer within {within:.0f} s",)
+    )
+    unwritten = (
+        ()
+        if _fresh(proof.ledger_written, now, within) or (young and proof.ledger_written is None)
+        else (f"the ledger was not written within {within:.0f} s",)
+    )
+    waiting = tuple(f"inbox {inbox}: its folder is missing" for inbox in proof.missing)
+    waiting += tuple(
+        f"inbox {inbox}: {why}" for inbox, why in proof.seen.items() if isinstance(why, str)
+    )
     if proof.paused is not None:
-        waiting.append(f"paused: {proof.paused}")
+        waiting += (f"paused: {proof.paused}",)
+    reasons = (*blind, *stuck, *unwritten)
+    excused = proof.paused is not None
     return Health(
-        healthy=not reasons,
+        alive=excused or not reasons,
+        healthy=not reasons and not excused,
         ready=not reasons and not waiting,
         reasons=(*reasons, *waiting),
     )

@@ -45,7 +45,7 @@ SELECT min(ready_at) FROM (
 
 -- name: prepared
 UPDATE jobs SET preparation = :preparation, sha256 = :sha256, duplicate_of = :duplicate_of,
-    reading = :reading, timings = :timings, updated = :now
+    reading = :reading, timings = json_patch(timings, :timings), updated = :now
 WHERE id = :id;
 
 -- name: same_content
@@ -67,14 +67,14 @@ UPDATE deliveries SET state = :state, attempts = :attempts, runs = :runs,
 WHERE job = :job AND destination = :destination;
 
 -- name: set_reading
-UPDATE jobs SET reading = :reading, reading_fault = :fault, timings = :timings, updated = :now
+UPDATE jobs SET reading = :reading, reading_fault = :fault, timings = json_patch(timings, :timings), updated = :now
 WHERE id = :id;
 
 -- name: set_timings
-UPDATE jobs SET timings = :timings, updated = :now WHERE id = :id;
+UPDATE jobs SET timings = json_patch(timings, :timings), updated = :now WHERE id = :id;
 
 -- name: set_ending
-UPDATE jobs SET ending = :ending, timings = :timings, updated = :now WHERE id = :id;
+UPDATE jobs SET ending = :ending, timings = json_patch(timings, :timings), updated = :now WHERE id = :id;
 
 -- name: set_state
 UPDATE jobs SET state = :state, ready_at = :ready_at, updated = :now WHERE id = :id;
@@ -90,10 +90,15 @@ WHERE inbox = :inbox AND path = :path AND claimed = 0 AND state = 'queued' AND i
 -- After a start nothing is running: what was goes back to the queue, its results kept.
 UPDATE jobs SET state = 'queued', ready_at = 0, updated = :now WHERE state = 'running';
 
+-- name: wake_deliveries
+-- A destination answers again: what it gave no answer to is due now.
+UPDATE deliveries SET next_at = 0
+WHERE destination = :destination AND state = 'pending' AND next_at > :now AND http_status IS NULL;
+
 -- name: wake_parked
--- A destination that answers again has what waits for it looked at now.
 UPDATE jobs SET ready_at = :now WHERE state = 'parked' AND ready_at > :now AND id IN
-    (SELECT job FROM deliveries WHERE destination = :destination AND state = 'pending');
+    (SELECT job FROM deliveries
+     WHERE destination = :destination AND state = 'pending' AND next_at = 0);
 
 -- name: take_up
 -- `again` forgets the verdict too, for a file that was refused under other rules.
@@ -152,3 +157,6 @@ INSERT INTO history (job, at, event, detail) VALUES (:job, :at, :event, :detail)
 
 -- name: history
 SELECT at, event, detail FROM history WHERE job = :job ORDER BY id;
+
+-- name: beat
+INSERT INTO heartbeat (only, at) VALUES (1, :now) ON CONFLICT (only) DO UPDATE SET at = :now;

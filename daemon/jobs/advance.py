@@ -1,0 +1,106 @@
+"""What a job is after a change: the ledger's verbs again, on the facts in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from daemon.jobs.changes import (
+    CancelRequested,
+    Change,
+    Closed,
+    DeliveryChanged,
+    Parked,
+    Prepared,
+    ReadingEnded,
+    Recorded,
+    Requeued,
+    TakenUp,
+    Unclaimed,
+)
+from daemon.jobs.model import (
+    Delivery,
+    DeliveryState,
+    Job,
+    ReadingState,
+    State,
+    check_transition,
+)
+
+
+def advance(job: Job, change: Change, result: str | None = None) -> Job:
+    """The job once `change` is durable; `result` is what the ledger answered to it.
+
+    Raises IllegalTransitionError where the job's state does not allow it.
+    """
+    match change:
+        case Prepared():
+            return _prepared(job, change, result)
+        case DeliveryChanged(delivery=delivery):
+            others = {known.destination: known for known in job.deliveries}
+            others[delivery.destination] = delivery
+            return replace(
+                job,
+                deliveries=tuple(others[name] for name in sorted(others)),
+                timings={**job.timings, **change.timings},
+            )
+        case ReadingEnded():
+            return replace(
+                job,
+                reading=change.reading,
+                reading_fault=change.fault,
+                timings={**job.timings, **change.timings},
+            )
+        case Recorded():
+            return replace(job, ending=change.ending, timings={**job.timings, **change.timings})
+        case Closed():
+            return _moved(job, change.ending.state)
+        case Parked():
+            return replace(_moved(job, State.PARKED), ready_at=change.until)
+        case Requeued():
+            return replace(_moved(job, State.QUEUED), ready_at=change.ready_at)
+        case Unclaimed():
+            return replace(_moved(job, State.QUEUED), claimed=False, ready_at=change.ready_at)
+        case TakenUp():
+            return _taken_up(job, change)
+        case CancelRequested():
+            return replace(job, cancel=True)
+
+
+def _moved(job: Job, new: State) -> Job:
+    check_transition(job.state, new)
+    return replace(job, state=new, ready_at=0.0)
+
+
+def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
+    deliveries = job.deliveries
+    if duplicate_of is None and change.preparation.refusal is None:
+        known = {delivery.destination for delivery in deliveries}
+        new = (Delivery(name) for name in change.destinations if name not in known)
+        deliveries = tuple(sorted((*deliveries, *new), key=lambda d: d.destination))
+    return replace(
+        job,
+        preparation=replace(change.preparation, duplicate_of=duplicate_of),
+        deliveries=deliveries,
+        reading=change.reading,
+        timings={**job.timings, **change.timings},
+    )
+
+
+def _taken_up(job: Job, change: TakenUp) -> Job:
+    moved = _moved(job, State.QUEUED)
+    return replace(
+        moved,
+        claimed=True,
+        cancel=False,
+        origin=job.ending or job.origin,
+        ending=None,
+        preparation=None
+        if change.again or job.preparation is None
+        else replace(job.preparation, duplicate_of=None),
+        reading=ReadingState.PENDING if job.reading is ReadingState.FAILED else job.reading,
+        reading_fault=None,
+        deliveries=tuple(
+            d if d.state is DeliveryState.DELIVERED else Delivery(d.destination)
+            for d in job.deliveries
+        ),
+    )

@@ -1,0 +1,115 @@
+"""The state folder: the ledger, the lock that one instance holds, and what `status` reads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from daemon.clock import Clock
+from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.files import environment_fault, lock_exclusively
+from daemon.jobs.sqlite_store import SqliteJobStore
+from daemon.limits import DEFAULT, Limits
+
+_LEDGER = "ledger.sqlite3"
+_LOCK = "lock"
+_RUNTIME = "runtime.json"
+
+
+class StateFolder:
+    """The folder that a configuration names as `state`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Make the folder for its owner alone; raises EnvironmentFaultError."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise environment_fault(error, f"the state folder {self.path}") from error
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; raises AlreadyRunningError where another does.
+
+        The lock ends with the process, however it ends, so a crash leaves nothing to clean up.
+        """
+        self.make()
+        try:
+            descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise environment_fault(error, f"the lock in {self.path}") from error
+        try:
+            if not lock_exclusively(descriptor):
+                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+                raise AlreadyRunningError(
+                    "already_running",
+                    f"another inboxd (process {holder or 'unknown'}) holds {self.path}; "
+                    "stop it first, or give this one a state folder of its own",
+                )
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def holder(self) -> int | None:
+        """The process that holds the folder, or None when nobody does."""
+        try:
+            descriptor = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            if lock_exclusively(descriptor):
+                return None
+            text = os.pread(descriptor, 32, 0)
+            return int(text) if text.strip().isdigit() else None
+        finally:
+            os.close(descriptor)
+
+    def nudge(self) -> bool:
+        """Have the running daemon look at the ledger again; tells whether there is one."""
+        holder = self.holder()
+        if holder is None:
+            return False
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(holder, signal.SIGUSR1)
+            return True
+        return False
+
+    def open_ledger(self, clock: Clock, limits: Limits = DEFAULT) -> SqliteJobStore:
+        """The ledger, made where there is none; raises LedgerError or EnvironmentFaultError."""
+        self.make()
+        return SqliteJobStore(self.path / _LEDGER, clock, limits)
+
+    def existing_ledger(self, clock: Clock) -> SqliteJobStore:
+        """The ledger of a daemon that has run; raises LedgerError where there is none."""
+        if not (self.path / _LEDGER).exists():
+            raise LedgerError(
+                "no_ledger", f"there is no ledger in {self.path}; has the daemon run yet?"
+            )
+        return SqliteJobStore(self.path / _LEDGER, clock)
+
+    def write_runtime(self, facts: dict[str, Any]) -> None:
+        """Leave facts for `status`; they describe this moment and need not survive a crash."""
+        target = self.path / _RUNTIME
+        temporary = target.with_suffix(".tmp")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(facts), "utf-8")
+            temporary.replace(target)
+
+    def read_runtime(self) -> dict[str, Any] | None:
+        """What the running daemon last left; None where there is nothing to be read."""
+        try:
+            facts = json.loads((self.path / _RUNTIME).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return facts if isinstance(facts, dict) else None

@@ -1,0 +1,404 @@
+"""The one thread that decides: it takes jobs from the ledger, starts steps and commits results.
+
+Everything that blocks happens elsewhere and comes back as a message, so what a job does next is
+always a plain function of facts that are durable.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from daemon.clock import Clock
+from daemon.errors import Fault, Kind
+from daemon.jobs.advance import advance
+from daemon.jobs.changes import Change, Closed, Parked, Requeued
+from daemon.jobs.decide import (
+    PREPARE,
+    READ,
+    FileAway,
+    Park,
+    Prepare,
+    Record,
+    Wait,
+    Work,
+    decide,
+    deliver_step,
+)
+from daemon.jobs.model import ENDS, DeliveryState, Ending, State
+from daemon.jobs.store import JobStore
+from daemon.limits import Limits
+from daemon.pipeline.environment import Environment
+from daemon.pipeline.filing import Filer, Filing
+from daemon.pipeline.flights import Flight, Flights
+from daemon.pipeline.route import Route
+from daemon.pipeline.step import StepEnded
+from daemon.pipeline.telling import Teller
+
+_PROBE_EVERY = 5.0
+_LOOK_AT_CLOCK = 60.0
+_RECORD = "record"
+_LEFT = ENDS | {State.QUEUED, State.PARKED}
+
+Message = Callable[[], None]
+
+
+class Steps(Protocol):
+    """Starts steps elsewhere; each comes back through the coordinator's `step_ended`."""
+
+    def prepare(self, flight: Flight, route: Route) -> None:
+        """Claim and judge the file."""
+        ...
+
+    def deliver(self, flight: Flight, route: Route, destination: str) -> None:
+        """Deliver to one destination."""
+        ...
+
+    def read(self, flight: Flight, route: Route) -> None:
+        """Read the file."""
+        ...
+
+
+class Coordinator:
+    """Moves every job on until it ends; safe to call from any thread."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        routes: Mapping[str, Route],
+        *,
+        environment: Environment,
+        teller: Teller,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._routes = dict(routes)
+        self._environment = environment
+        self._teller = teller
+        self._clock = clock
+        self._limits = limits
+        self._filer = Filer(store, clock, self.filed, self.unfiled)
+        self._flights = Flights()
+        self._hungry = set(routes)
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._wake_at: float | None = None
+        self._probe_at = 0.0
+        self._fault: Fault | None = None
+        self._ledger_fault: Fault | None = None
+        self._draining = False
+        self._answered = clock.monotonic()
+        self.on_crash: Callable[[BaseException], None] = lambda _: None
+        self._thread = threading.Thread(target=self._supervise, name="coordinator", daemon=True)
+        self.steps: Steps
+        store.on_trouble = self._ledger_troubled
+        store.on_recovered = self._ledger_recovered
+
+    # -- from any thread ---------------------------------------------------------------------
+
+    def start(self, steps: Steps) -> None:
+        """Begin with what the ledger holds."""
+        self.steps = steps
+        self._store.recover()
+        self._wake_at = self._store.next_ready_at()
+        self._thread.start()
+
+    def wake(self, inbox: str) -> None:
+        """There may be new jobs of an inbox."""
+        self._post(partial(self._hungry.add, inbox))
+
+    def nudge(self) -> None:
+        """Someone else changed the ledger: look for jobs taken up again and jobs given up."""
+        self._post(self._look_again)
+
+    def destination_is_up(self, destination: str) -> None:
+        """A destination that was down takes files again."""
+        self._store.wake_parked(destination)
+        self._post(self._look_again)
+
+    def step_ended(self, ended: StepEnded) -> None:
+        """A step hands back its result."""
+        self._post(partial(self._take_result, ended))
+
+    def reroute(self, routes: Mapping[str, Route], environment: Environment) -> None:
+        """Go on under another configuration."""
+        self._post(partial(self._reroute, dict(routes), environment))
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self._post(self._pong)
+
+    def answered(self) -> float:
+        """The monotonic time of the last sign of life."""
+        return self._answered
+
+    def paused(self) -> Fault | None:
+        """Why nothing new is begun, if so."""
+        return self._ledger_fault or self._fault
+
+    def in_flight(self) -> int:
+        """How many jobs are claimed and not yet filed."""
+        return len(self._flights)
+
+    def idle(self, timeout: float = 5.0) -> bool:
+        """Whether nothing is under way and all that is ready was taken."""
+        answer: Future[bool] = Future()
+        self._post(lambda: answer.set_result(not self._flights and not self._hungry))
+        try:
+            return answer.result(timeout)
+        except TimeoutError:
+            return False
+
+    def drain(self) -> None:
+        """Begin nothing new; what is under way ends as far as it can."""
+        self._post(self._begin_drain)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the drain is over; tells whether it is."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def interrupt(self) -> None:
+        """End what is under way at once; results so far are kept."""
+        self._post(self._stop_flights)
+
+    def close(self) -> None:
+        """File what was recorded and end."""
+        self._filer.close()
+
+    def filed(self, filings: Sequence[Filing]) -> None:
+        """The filer closed these jobs."""
+        self._post(partial(self._close_flights, filings))
+
+    def unfiled(self, filings: Sequence[Filing], fault: Fault) -> None:
+        """The filer could not go on with these jobs."""
+        for filing in filings:
+            self.step_ended(StepEnded(filing.job.id, _RECORD, fault=fault))
+
+    def _post(self, message: Message) -> None:
+        self._messages.put(message)
+
+    def _ledger_troubled(self, fault: Fault) -> None:
+        self._ledger_fault = fault
+        self._teller.paused(fault)
+
+    def _ledger_recovered(self) -> None:
+        self._ledger_fault = None
+        self._teller.resumed()
+
+    # -- in the coordinator's thread ---------------------------------------------------------
+
+    def _supervise(self) -> None:
+        """A named supervisor: a fault of ours ends the daemon, whose next start goes on."""
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001
+            self.on_crash(error)
+
+    def _run(self) -> None:
+        while True:
+            self._fill()
+            if self._draining and not self._flights:
+                return
+            try:
+                message = self._messages.get(timeout=self._patience())
+            except queue.Empty:
+                self._look_at_clock()
+                continue
+            message()
+            for _ in range(self._messages.qsize()):
+                self._messages.get()()
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do without a message; None for ever."""
+        if self._fault is not None:
+            return max(0.0, self._probe_at - self._clock.monotonic())
+        if self._wake_at is not None:
+            # The wall clock can be set; look at it now and then.
+            return min(max(0.0, self._wake_at - self._clock.now()), _LOOK_AT_CLOCK)
+        return None
+
+    def _look_at_clock(self) -> None:
+        if self._fault is not None:
+            self._probe()
+        if self._wake_at is not None and self._wake_at <= self._clock.now():
+            self._wake_at = None
+            self._hungry |= set(self._routes)
+
+    def _probe(self) -> None:
+        fault = self._environment.trouble()
+        if fault is None:
+            self._fault = None
+            self._hungry |= set(self._routes)
+            self._teller.resumed()
+        else:
+            self._fault = fault
+            self._probe_at = self._clock.monotonic() + _PROBE_EVERY
+
+    def _pause(self, fault: Fault) -> None:
+        if self._fault is None:
+            self._teller.paused(fault)
+        self._fault = fault
+        self._probe_at = self._clock.monotonic() + _PROBE_EVERY
+
+    def _fill(self) -> None:
+        """Take jobs from the ledger while the window has room, each inbox in its turn."""
+        if self._fault is not None or self._draining or not self._hungry:
+            return
+        fault = self._environment.short_of_space()
+        if fault is not None:
+            self._pause(fault)
+            return
+        for inbox in [name for name in self._routes if name in self._hungry]:
+            room = self._limits.window - self._flights.of_inbox(inbox)
+            if room < self._limits.window // 4:
+                continue
+            jobs = self._store.take(inbox, room)
+            if len(jobs) < room:
+                self._hungry.discard(inbox)
+            for job in jobs:
+                self._teller.claimed(job)
+                self._next(self._flights.add(job))
+        if self._wake_at is None:
+            self._wake_at = self._store.next_ready_at()
+
+    def _next(self, flight: Flight) -> None:
+        """Do what is to be done next for a job."""
+        route = self._routes.get(flight.job.inbox)
+        action = decide(
+            flight.job,
+            frozenset(flight.running),
+            self._clock.now(),
+            duplicates=route.config.duplicates if route else "skip",
+        )
+        if isinstance(action, Wait):
+            return
+        idle = not flight.running
+        if route is None or flight.postponed is not None or self._fault is not None:
+            if idle:
+                self._send_back(flight)
+            return
+        match action:
+            case Prepare() | Work() if self._draining:
+                if idle:
+                    self._send_back(flight)
+            case Prepare():
+                flight.running.add(PREPARE)
+                self.steps.prepare(flight, route)
+            case Work():
+                self._work(flight, route, action)
+            case Record(ending=ending) | FileAway(ending=ending):
+                self._record(flight, route, ending, recorded=isinstance(action, FileAway))
+            case Park(until=until):
+                self._leave(flight, Parked(flight.job.id, until, _why_parked(flight)))
+
+    def _work(self, flight: Flight, route: Route, action: Work) -> None:
+        for destination in action.deliver:
+            flight.running.add(deliver_step(destination))
+        if action.read:
+            flight.running.add(READ)
+            self.steps.read(flight, route)
+        for destination in action.deliver:
+            self.steps.deliver(flight, route, destination)
+
+    def _record(self, flight: Flight, route: Route, ending: Ending, *, recorded: bool) -> None:
+        flight.running.add(_RECORD)
+        delete = route.config.originals == "delete"
+        self._filer.submit(Filing(flight.job, route.places, ending, delete, recorded))
+
+    def _take_result(self, ended: StepEnded) -> None:
+        flight = self._flights.get(ended.job)
+        if flight is None:
+            return
+        if ended.change is not None:
+            self._store.submit(
+                [ended.change],
+                lambda results: self._post(partial(self._committed, ended, results[0])),
+            )
+            return
+        flight.running.discard(ended.step)
+        fault = ended.fault
+        if fault is not None and fault.code != "stopped":
+            flight.postponed = self._clock.now() + (ended.retry_in or 0.0)
+            flight.reason = f"{fault.code}: {fault.message}"
+            if ended.retry_in is None and fault.kind is Kind.ENVIRONMENT:
+                self._pause(fault)
+        elif not flight.job.cancel:
+            flight.postponed = 0.0
+        self._next(flight)
+
+    def _committed(self, ended: StepEnded, result: str | None) -> None:
+        flight = self._flights.get(ended.job)
+        assert flight is not None
+        assert ended.change is not None
+        flight.running.discard(ended.step)
+        flight.job = advance(flight.job, ended.change, result)
+        self._teller.changed(flight.job, ended.change)
+        if flight.job.state in _LEFT:
+            self._flights.remove(flight.job.id)
+        else:
+            self._next(flight)
+
+    def _send_back(self, flight: Flight) -> None:
+        """Give a job back to the queue, with its results, for now or for later."""
+        if flight.postponed and flight.postponed > self._clock.now():
+            self._leave(flight, Parked(flight.job.id, flight.postponed, flight.reason))
+        else:
+            self._leave(flight, Requeued(flight.job.id))
+            if flight.job.inbox in self._routes:
+                self._hungry.add(flight.job.inbox)
+
+    def _leave(self, flight: Flight, change: Change) -> None:
+        flight.running.add("leave")
+        if isinstance(change, Parked):
+            self._wake_at = min(change.until, self._wake_at or change.until)
+        self._take_result(StepEnded(flight.job.id, "leave", change))
+
+    def _close_flights(self, filings: Sequence[Filing]) -> None:
+        for filing in filings:
+            flight = self._flights.get(filing.job.id)
+            if flight is not None:
+                self._flights.remove(filing.job.id)
+                self._teller.changed(flight.job, Closed(filing.job.id, filing.ending))
+
+    def _look_again(self) -> None:
+        self._hungry |= set(self._routes)
+        self._wake_at = None
+        for job in self._store.cancel_requested(self._flights.ids()):
+            flight = self._flights.get(job)
+            if flight is not None and not flight.job.cancel:
+                flight.job = replace(flight.job, cancel=True)
+                flight.interrupt()
+                self._next(flight)
+
+    def _reroute(self, routes: dict[str, Route], environment: Environment) -> None:
+        self._routes = routes
+        self._environment = environment
+        self._hungry |= set(routes)
+
+    def _begin_drain(self) -> None:
+        self._draining = True
+        for flight in self._flights:
+            flight.wake.set()
+            self._next(flight)
+
+    def _stop_flights(self) -> None:
+        for flight in self._flights:
+            flight.interrupt()
+
+    def _pong(self) -> None:
+        self._answered = self._clock.monotonic()
+
+
+def _why_parked(flight: Flight) -> str:
+    faults = [
+        f"{delivery.destination}: {delivery.fault.code}: {delivery.fault.message}"
+        for delivery in flight.job.deliveries
+        if delivery.state is DeliveryState.PENDING and delivery.fault is not None
+    ]
+    return "; ".join(faults)

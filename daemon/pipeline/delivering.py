@@ -1,0 +1,146 @@
+"""The step that delivers a file to one destination: one run of attempts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from daemon.clock import Clock
+from daemon.config.model import RetryConfig
+from daemon.delivery import attempts
+from daemon.delivery.destination import Destination, Parcel
+from daemon.errors import DeliveryError
+from daemon.files import display
+from daemon.jobs.changes import DeliveryChanged
+from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
+from daemon.limits import Limits
+from daemon.pipeline.places import Places
+from daemon.pipeline.progress import ProgressTable, Transfer
+from daemon.pipeline.telling import Teller
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """Makes runs of attempts for all destinations; used by several threads."""
+
+    clock: Clock
+    limits: Limits
+    teller: Teller
+    progress: ProgressTable
+
+    def run(
+        self,
+        job: Job,
+        places: Places,
+        destination: Destination,
+        policy: RetryConfig,
+        *,
+        sleep: Callable[[float], None],
+        stop: threading.Event,
+        ended: Callable[[attempts.Outcome], None],
+    ) -> DeliveryChanged:
+        """Deliver, and say what came of it, also to `ended`.
+
+        `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, and OSError when
+        our copy of the file cannot be opened.
+        """
+        delivery = next(d for d in job.deliveries if d.destination == destination.name)
+        first = delivery.first_attempt_at or self.clock.now()
+        parcel = parcel_of(job, places, destination.name)
+        transfer = self.progress.begin(job.id, job.inbox, job.name, destination.name, parcel.size)
+        self.teller.started(job, destination.name)
+        began = time.monotonic()
+
+        def failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
+            transfer.sent = 0
+            self.teller.attempt_failed(job, destination.name, attempt, error.fault, pause)
+
+        try:
+            outcome = attempts.run_attempts(
+                destination,
+                parcel,
+                policy,
+                prior_attempts=delivery.attempts,
+                first_attempt_at=first,
+                sleep=sleep,
+                stop=stop,
+                progress=self._counter(job, transfer),
+                on_failed=failed,
+                clock=self.clock,
+                limits=self.limits,
+            )
+        finally:
+            self.progress.end(transfer)
+        ended(outcome)
+        now = self.clock.now()
+        return DeliveryChanged(
+            job.id,
+            after(replace(delivery, first_attempt_at=first), outcome, now),
+            {"deliver": time.monotonic() - began},
+        )
+
+    def _counter(self, job: Job, transfer: Transfer) -> Callable[[int], None]:
+        def count(sent: int) -> None:
+            transfer.sent = sent
+            now = self.clock.monotonic()
+            if now - transfer.told >= self.limits.progress_every:
+                transfer.told = now
+                self.teller.progress(job, transfer.destination, sent, transfer.total)
+
+        return count
+
+
+def parcel_of(job: Job, places: Places, destination: str) -> Parcel:
+    """What is delivered of a validated job."""
+    preparation = job.preparation
+    assert preparation is not None
+    return Parcel(
+        job=job.id,
+        inbox=job.inbox,
+        name=display(job.basename),
+        path=job.name,
+        size=preparation.size,
+        sha256=preparation.sha256 or "",
+        media_type=preparation.media_type or "application/octet-stream",
+        received=datetime.fromtimestamp(job.received, UTC),
+        idempotency_key=idempotency_key(job.id, destination),
+        open=lambda: places.open(job),
+    )
+
+
+def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery:
+    """The delivery once a run of attempts came to this outcome at wall-clock time `now`."""
+    match outcome:
+        case attempts.Delivered(acknowledgement=got, attempts=count):
+            return replace(
+                delivery,
+                state=DeliveryState.DELIVERED,
+                attempts=count,
+                bytes=got.bytes,
+                http_status=got.http_status,
+                location=got.location,
+                delivered_at=now,
+                response=got.response,
+                fault=None,
+            )
+        case attempts.Parked(error=error, attempts=count, pause=pause):
+            return replace(
+                delivery,
+                attempts=count,
+                runs=delivery.runs + 1,
+                next_at=now + pause,
+                http_status=error.http_status,
+                fault=error.fault,
+            )
+        case attempts.Failed(error=error, attempts=count):
+            return replace(
+                delivery,
+                state=DeliveryState.FAILED,
+                attempts=count,
+                runs=delivery.runs + 1,
+                http_status=error.http_status,
+                fault=error.fault,
+            )

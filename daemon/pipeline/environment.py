@@ -1,0 +1,64 @@
+"""Trouble of our own machine: the intake pauses, says so, and goes on by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from daemon.errors import EnvironmentFaultError, Fault
+from daemon.files import environment_fault, free_space, unlink_if_there, write_durably
+from daemon.limits import Limits
+
+_PROBE = b".inboxd-probe"
+
+
+class Environment:
+    """Looks whether the folders that we write in can take what comes."""
+
+    def __init__(self, folders: Sequence[bytes], limits: Limits) -> None:
+        self._folders = tuple(dict.fromkeys(folders))
+        self._reserve = limits.reserve_space
+
+    def short_of_space(self) -> Fault | None:
+        """The first folder whose disk is nearly full; costs one system call a folder."""
+        for folder in self._folders:
+            try:
+                facts = os.statvfs(folder)
+            except FileNotFoundError:
+                continue  # made when it is needed; with its inbox missing it is not
+            except OSError as error:
+                return environment_fault(error, f"looking at {os.fsdecode(folder)}").fault
+            # A small disk keeps a hundredth of itself free, a large one a fixed amount.
+            reserve = min(self._reserve, facts.f_blocks * facts.f_frsize // 100)
+            if facts.f_bavail * facts.f_frsize < reserve:
+                return _full(folder, reserve)
+            if facts.f_files and not facts.f_favail:
+                return EnvironmentFaultError(
+                    "no_inodes",
+                    f"the disk of {os.fsdecode(folder)} has no inodes left; remove files",
+                ).fault
+        return None
+
+    def trouble(self) -> Fault | None:
+        """What still stands in the way, found out by writing; None when work can go on."""
+        fault = self.short_of_space()
+        if fault is not None:
+            return fault
+        for folder in self._folders:
+            probe = os.path.join(folder, _PROBE)
+            try:
+                write_durably(probe, b"probe", temporary=probe + b".tmp")
+                unlink_if_there(probe)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                return environment_fault(error, f"writing in {os.fsdecode(folder)}").fault
+        return None
+
+
+def _full(folder: bytes, reserve: int) -> Fault:
+    return EnvironmentFaultError(
+        "disk_full",
+        f"the disk of {os.fsdecode(folder)} has {free_space(folder) // 1000} kB left and "
+        f"{reserve // 1000} kB are kept free; free some space, work goes on by itself",
+    ).fault

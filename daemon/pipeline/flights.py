@@ -1,0 +1,69 @@
+"""The jobs that are claimed and not yet filed, and what is under way for each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from daemon.jobs.model import Job
+
+
+@dataclass(slots=True)
+class Flight:
+    """One job in the pipeline: its durable facts and the steps under way.
+
+    `wake` ends its waits between attempts, `stop` ends all that is under way for it.
+    `postponed` is the wall-clock time before which it is not looked at again, once it is set.
+    """
+
+    job: Job
+    running: set[str] = field(default_factory=set)
+    wake: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    postponed: float | None = None
+    reason: str = ""
+
+    def interrupt(self) -> None:
+        """End what is under way at once."""
+        self.wake.set()
+        self.stop.set()
+
+
+class Flights:
+    """All flights; only the coordinator's thread changes them."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight] = {}
+        self._by_inbox: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def __iter__(self) -> Iterator[Flight]:
+        return iter(list(self._flights.values()))
+
+    def get(self, job: str) -> Flight | None:
+        """The flight of a job, or None if it is not in the pipeline."""
+        return self._flights.get(job)
+
+    def add(self, job: Job) -> Flight:
+        """Take a job in."""
+        flight = self._flights[job.id] = Flight(job)
+        self._by_inbox[job.inbox] += 1
+        return flight
+
+    def remove(self, job: str) -> None:
+        """Let a job go."""
+        flight = self._flights.pop(job, None)
+        if flight is not None:
+            self._by_inbox[flight.job.inbox] -= 1
+
+    def of_inbox(self, inbox: str) -> int:
+        """How many jobs of an inbox are in the pipeline."""
+        return self._by_inbox[inbox]
+
+    def ids(self) -> list[str]:
+        """The ids of all jobs in the pipeline."""
+        return list(self._flights)

@@ -1,0 +1,152 @@
+"""The pipeline of one daemon, put together from a configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from daemon.clock import Clock
+from daemon.config.model import Config
+from daemon.delivery.pacing import Breaker, Lane
+from daemon.delivery.registry import open_destination
+from daemon.errors import Fault
+from daemon.jobs.store import JobStore
+from daemon.limits import Limits
+from daemon.pipeline.coordinator import Coordinator
+from daemon.pipeline.delivering import Delivering
+from daemon.pipeline.dispatch import Dispatch, Outlet
+from daemon.pipeline.environment import Environment
+from daemon.pipeline.preparing import Preparing
+from daemon.pipeline.progress import ProgressTable
+from daemon.pipeline.reading import Reading, reading_pool
+from daemon.pipeline.route import Route
+from daemon.pipeline.telling import Teller
+from daemon.pipeline.workers import WorkerPool
+from daemon.validation.validator import Validator, proving_pool
+
+_PROVERS = 2
+
+
+class Pipeline:
+    """Takes jobs from the ledger and brings each to its end.
+
+    Raises ConfigError where a destination cannot be opened.
+    """
+
+    def __init__(
+        self, config: Config, store: JobStore, teller: Teller, *, clock: Clock, limits: Limits
+    ) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._teller = teller
+        self._pool = WorkerPool(config.workers)
+        self._readers = WorkerPool(config.ocr.processes, "reader")
+        self._proving = proving_pool(limits, min(_PROVERS, config.workers))
+        self._reading = Reading(
+            reading_pool(config.ocr.engine, config.ocr.processes, config.ocr.timeout, limits),
+            config.ocr.timeout,
+        )
+        self._outlets = self._open_outlets(config)
+        self.progress = ProgressTable(clock)
+        self.coordinator = Coordinator(
+            store,
+            routes_of(config),
+            environment=environment_of(config, limits),
+            teller=teller,
+            clock=clock,
+            limits=limits,
+        )
+        self._dispatch = Dispatch(
+            self.coordinator.step_ended,
+            destination_is_up=self.coordinator.destination_is_up,
+            pool=self._pool,
+            readers=self._readers,
+            preparing=Preparing(Validator(self._proving, limits)),
+            delivering=Delivering(clock, limits, teller, self.progress),
+            reading=self._reading,
+            outlets=self._outlets,
+            clock=clock,
+        )
+
+    def start(self, on_crash: Callable[[BaseException], None]) -> None:
+        """Go on with what the ledger holds; `on_crash` is told when the pipeline itself fails."""
+        self.coordinator.on_crash = on_crash
+        self.coordinator.start(self._dispatch)
+
+    def paused(self) -> Fault | None:
+        """Why nothing new is begun, if so."""
+        return self.coordinator.paused()
+
+    def lanes(self) -> dict[str, dict[str, object]]:
+        """For each destination how many deliveries are under way, and whether it is down."""
+        return {
+            name: {
+                "in_flight": outlet.lane.in_flight,
+                "waiting": outlet.lane.waiting,
+                "paused_for": round(outlet.breaker.paused_for, 1),
+            }
+            for name, outlet in self._outlets.items()
+        }
+
+    def reload(self, config: Config) -> None:
+        """Go on under another configuration; raises ConfigError with nothing changed.
+
+        The number of workers and the OCR engine stay until the next start.
+        """
+        outlets = self._open_outlets(config)
+        old, self._outlets = self._outlets, outlets
+        self._dispatch.replace_outlets(outlets)
+        self.coordinator.reroute(routes_of(config), environment_of(config, self._limits))
+        # Deliveries under way hold their destination; idle connections are all that closes here.
+        for outlet in old.values():
+            outlet.destination.close()
+
+    def stop(self, timeout: float) -> bool:
+        """Finish what is under way within `timeout` seconds, then end the rest, which stays queued.
+
+        Tells whether all that was under way came to an end by itself.
+        """
+        self.coordinator.drain()
+        drained = self.coordinator.join(timeout)
+        if not drained:
+            self.coordinator.interrupt()
+            self.coordinator.join(self._limits.interrupt_timeout)
+        self._proving.close()
+        self._reading.pool.close()
+        self._pool.stop(1.0)
+        self._readers.stop(1.0)
+        self.coordinator.close()
+        for outlet in self._outlets.values():
+            outlet.destination.close()
+        return drained
+
+    def hurry(self) -> None:
+        """End what is under way at once, after `stop` began."""
+        self.coordinator.interrupt()
+
+    def _open_outlets(self, config: Config) -> Mapping[str, Outlet]:
+        used = {name for inbox in config.inboxes.values() for name in inbox.deliver}
+        return {
+            name: Outlet(
+                open_destination(name, section),
+                Lane(section.concurrency.max, self._pool.submit),
+                Breaker(self._clock, self._limits),
+                section.retry,
+            )
+            for name, section in config.destinations.items()
+            if name in used
+        }
+
+
+def routes_of(config: Config) -> dict[str, Route]:
+    """The inboxes of a configuration as the pipeline sees them."""
+    return {name: Route.of(inbox) for name, inbox in config.inboxes.items()}
+
+
+def environment_of(config: Config, limits: Limits) -> Environment:
+    """The folders whose disks must have room; those of a missing inbox are left out."""
+    folders = [os.fsencode(config.state)]
+    for inbox in config.inboxes.values():
+        found = (inbox.work_folder, inbox.done_folder, inbox.rejected_folder)
+        folders += [os.fsencode(folder) for folder in found]
+    return Environment(folders, limits)

@@ -1,0 +1,157 @@
+"""Where the file of a job lies (inbox, work, done or rejected) and how it is claimed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from enum import Enum
+
+from daemon.config.model import InboxConfig
+from daemon.errors import EnvironmentFaultError, InboxdError, Kind
+from daemon.files import (
+    environment_fault,
+    identity,
+    is_environment,
+    open_regular,
+    rename_new,
+    unlink_if_there,
+)
+from daemon.jobs.model import Job
+from daemon.sidecar.names import sidecar_name
+
+
+class Claim(Enum):
+    """What became of an attempt to take a file."""
+
+    OURS = "ours"
+    GONE = "gone"
+    CHANGED = "changed"
+
+
+class NoRightsError(InboxdError):
+    """The file itself may not be read or moved; others may well be."""
+
+    kind = Kind.ENVIRONMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders of one inbox."""
+
+    inbox: bytes
+    work: bytes
+    done: bytes
+    rejected: bytes
+    keep: bool
+
+    @classmethod
+    def of(cls, config: InboxConfig) -> Places:
+        """The folders that a configuration names."""
+        return cls(
+            inbox=os.fsencode(config.path),
+            work=os.fsencode(config.work_folder),
+            done=os.fsencode(config.done_folder),
+            rejected=os.fsencode(config.rejected_folder),
+            keep=config.originals == "keep",
+        )
+
+    def folder(self, name: str) -> bytes:
+        """The folder that an ending names."""
+        return self.done if name == "done" else self.rejected
+
+    def original(self, job: Job) -> bytes:
+        """Where the file is while its job runs."""
+        if self.keep:
+            return os.path.join(self.inbox, job.path)
+        return os.path.join(self.work, job.id.encode())
+
+    def reading(self, job: str) -> bytes:
+        """Where the result of reading waits for the sidecar."""
+        return os.path.join(self.work, job.encode() + b".reading")
+
+    def open(self, job: Job) -> int:
+        """A fresh descriptor of a running job's file.
+
+        Raises FileNotFoundError when it is gone and InboxdError `changed` when a file that stays in
+        its inbox is no longer the one that was judged.
+        """
+        descriptor = open_regular(self.original(job))
+        if self.keep and identity(os.fstat(descriptor)) != job.identity:
+            os.close(descriptor)
+            raise InboxdError("changed", "the file changed while it was worked on")
+        return descriptor
+
+    def claim(self, job: Job) -> Claim:
+        """Make the file ours with one rename; a second call finds it done.
+
+        Raises EnvironmentFaultError where our machine forbids it, NoRightsError where only this
+        file does.
+        """
+        try:
+            return self._keep(job) if self.keep else self._take(job)
+        except PermissionError as error:
+            raise NoRightsError(
+                "no_rights", f"{job.name} may not be taken ({error.strerror}); see to its rights"
+            ) from error
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise EnvironmentFaultError(
+                    "work_elsewhere",
+                    "work/ is on another file system than the inbox; "
+                    "set `work` to a folder beside it",
+                ) from error
+            if is_environment(error):
+                raise environment_fault(error, f"claiming {job.name}") from error
+            raise
+
+    def _keep(self, job: Job) -> Claim:
+        try:
+            status = os.lstat(self.original(job))
+        except (FileNotFoundError, NotADirectoryError):
+            return self._gone()
+        return Claim.OURS if identity(status) == job.identity else Claim.CHANGED
+
+    def _take(self, job: Job) -> Claim:
+        target = self.original(job)
+        if os.path.lexists(target):
+            return Claim.OURS
+        if job.origin is not None:
+            return self._take_back(job, target)
+        source = os.path.join(self.inbox, job.path)
+        try:
+            status = os.lstat(source)
+            if identity(status) != job.identity:
+                return Claim.CHANGED
+            try:
+                rename_new(source, target)
+            except FileNotFoundError:
+                os.makedirs(self.work, mode=0o700, exist_ok=True)
+                rename_new(source, target)
+        except (FileNotFoundError, NotADirectoryError):
+            return self._gone()
+        return Claim.OURS
+
+    def _take_back(self, job: Job, target: bytes) -> Claim:
+        """Fetch a file from where an earlier ending put it; its old sidecar goes first."""
+        assert job.origin is not None
+        source = os.path.join(self.folder(job.origin.folder), job.origin.name)
+        if not os.path.lexists(source):
+            return Claim.GONE
+        folder, name = os.path.split(source)
+        unlink_if_there(os.path.join(folder, sidecar_name(name, job.id)))
+        rename_new(source, target)
+        return Claim.OURS
+
+    def _gone(self) -> Claim:
+        """A missing file is gone only if its folder is there; a missing folder is our trouble."""
+        try:
+            there = stat.S_ISDIR(os.stat(self.inbox).st_mode)
+        except OSError:
+            there = False
+        if not there:
+            raise EnvironmentFaultError(
+                "inbox_missing", f"the inbox {os.fsdecode(self.inbox)} is missing; mount or make it"
+            )
+        return Claim.GONE

@@ -1,0 +1,58 @@
+"""The step that claims a file and finds out whether it is acceptable."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from daemon.config.model import InboxConfig
+from daemon.errors import Fault, Kind
+from daemon.jobs.changes import Change, Closed, Prepared, Unclaimed
+from daemon.jobs.model import Ending, Job, Preparation, ReadingState, State
+from daemon.pipeline.places import Claim, Places
+from daemon.validation.rules import Rules
+from daemon.validation.validator import Validator
+
+_LOOK_AGAIN = 1.0
+
+
+class Preparing:
+    """Claims and validates; one instance serves all inboxes and threads."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+
+    def run(
+        self, job: Job, config: InboxConfig, places: Places, stop: threading.Event, now: float
+    ) -> Change:
+        """Claim the file and judge it.
+
+        Raises what Places.claim and Validator.inspect raise; nothing has left the machine.
+        """
+        claim = places.claim(job)
+        if claim is Claim.GONE:
+            fault = Fault("vanished", "the file was gone before it was claimed", Kind.PERMANENT)
+            return Closed(job.id, Ending(State.CANCELLED, fault))
+        if claim is Claim.CHANGED:
+            return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
+        began = time.monotonic()
+        verdict = self._validator.inspect(
+            places.original(job), job.basename, Rules.from_inbox(config), stop
+        )
+        preparation = Preparation(
+            sha256=verdict.sha256,
+            media_type=verdict.media_type,
+            size=verdict.size,
+            checks=tuple((check.check, check.ok, check.detail) for check in verdict.checks),
+            refusal=verdict.refusal,
+        )
+        wanted = config.read != "none" and verdict.accepted
+        return Prepared(
+            job=job.id,
+            inbox=job.inbox,
+            preparation=preparation,
+            destinations=config.deliver,
+            reading=ReadingState.PENDING if wanted else ReadingState.NONE,
+            find_duplicate=config.duplicates != "process",
+            timings={"validate": time.monotonic() - began},
+        )

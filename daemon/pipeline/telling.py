@@ -1,0 +1,132 @@
+"""What the pipeline tells the log and the metrics about durable changes."""
+
+from __future__ import annotations
+
+from daemon.clock import Clock
+from daemon.errors import Fault
+from daemon.jobs.changes import (
+    Change,
+    Closed,
+    DeliveryChanged,
+    Parked,
+    ReadingEnded,
+)
+from daemon.jobs.model import DeliveryState, Job, ReadingState, State
+from daemon.observing.events import Event
+from daemon.observing.log import EventLog
+from daemon.observing.metrics import Metrics
+
+_ENDS = {
+    State.DONE: Event.JOB_DONE,
+    State.REJECTED: Event.JOB_REJECTED,
+    State.FAILED: Event.JOB_FAILED,
+    State.DUPLICATE: Event.JOB_DUPLICATE,
+    State.CANCELLED: Event.JOB_CANCELLED,
+}
+
+
+class Teller:
+    """Turns changes of jobs into events and counts."""
+
+    def __init__(self, log: EventLog, metrics: Metrics, clock: Clock) -> None:
+        self.log = log
+        self.metrics = metrics
+        self._clock = clock
+
+    def claimed(self, job: Job) -> None:
+        """A job was taken from the queue."""
+        self._job(Event.JOB_CLAIMED, job, size=job.identity.size)
+
+    def changed(self, job: Job, change: Change) -> None:
+        """A change of a job is durable."""
+        match change:
+            case DeliveryChanged():
+                self._delivery(job, change)
+            case ReadingEnded(reading=ReadingState.DONE):
+                self._job(Event.READING_DONE, job, seconds=_round(change.timings.get("read")))
+                self.metrics.readings.labels("done").inc()
+            case ReadingEnded():
+                self._job(Event.READING_FAILED, job, change.fault)
+                self.metrics.readings.labels("failed").inc()
+            case Parked():
+                self._job(Event.JOB_PARKED, job, reason=change.reason, until=change.until)
+            case Closed(ending=ending):
+                seconds = max(0.0, self._clock.now() - job.received)
+                self._job(_ENDS[ending.state], job, ending.fault, seconds=_round(seconds))
+                self.metrics.jobs.labels(job.inbox, ending.state).inc()
+                self.metrics.seconds.labels(job.inbox).observe(seconds)
+            case _:
+                pass
+
+    def started(self, job: Job, destination: str) -> None:
+        """A delivery began."""
+        self._job(Event.DELIVERY_STARTED, job, destination=destination)
+
+    def progress(self, job: Job, destination: str, sent: int, total: int) -> None:
+        """A delivery is under way and has come this far."""
+        percent = round(100 * sent / total, 1) if total else 100.0
+        self._job(
+            Event.DELIVERY_PROGRESS,
+            job,
+            destination=destination,
+            bytes=sent,
+            total=total,
+            percent=percent,
+        )
+
+    def attempt_failed(
+        self, job: Job, destination: str, attempt: int, fault: Fault, pause: float | None
+    ) -> None:
+        """One attempt failed; `pause` in seconds comes before the next of this run, if any."""
+        self._job(
+            Event.DELIVERY_ATTEMPT_FAILED,
+            job,
+            fault,
+            destination=destination,
+            attempt=attempt,
+            next_in=_round(pause),
+        )
+        self.metrics.attempts.labels(destination, "failed").inc()
+
+    def paused(self, fault: Fault) -> None:
+        """The intake pauses because of our own machine."""
+        self.log.emit(Event.ENVIRONMENT_PAUSED, code=fault.code, message=fault.message)
+
+    def resumed(self) -> None:
+        """The intake goes on."""
+        self.log.emit(Event.ENVIRONMENT_RESUMED)
+
+    def lane_paused(self, destination: str, fault: Fault, seconds: float) -> None:
+        """A destination does not answer; nothing is sent there for a while."""
+        self.log.emit(
+            Event.DELIVERY_PAUSED,
+            destination=destination,
+            code=fault.code,
+            message=fault.message,
+            seconds=_round(seconds),
+        )
+
+    def _delivery(self, job: Job, change: DeliveryChanged) -> None:
+        delivery = change.delivery
+        if delivery.state is not DeliveryState.DELIVERED:
+            return
+        self._job(
+            Event.DELIVERY_DELIVERED,
+            job,
+            destination=delivery.destination,
+            bytes=delivery.bytes,
+            http_status=delivery.http_status,
+            attempts=delivery.attempts,
+            seconds=_round(change.timings.get("deliver")),
+        )
+        self.metrics.attempts.labels(delivery.destination, "delivered").inc()
+        self.metrics.bytes.labels(delivery.destination).inc(delivery.bytes or 0)
+
+    def _job(self, event: Event, job: Job, fault: Fault | None = None, **fields: object) -> None:
+        if fault is not None:
+            fields = {"code": fault.code, "message": fault.message, **fields}
+        self.log.emit(event, job=job.id, inbox=job.inbox, file=job.name, **fields)
+
+
+def _round(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

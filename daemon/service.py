@@ -1,0 +1,366 @@
+"""The running daemon: start, reload, drain and stop, and proof of life for systemd."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from daemon import __version__
+from daemon.clock import Clock, SystemClock, iso
+from daemon.config.load import load
+from daemon.config.model import Config, InboxConfig
+from daemon.errors import ConfigError, LedgerError
+from daemon.jobs.model import ENDS, Sighting, State
+from daemon.jobs.state_folder import StateFolder
+from daemon.jobs.store import JobStore
+from daemon.limits import DEFAULT, Limits
+from daemon.observing.endpoint import Endpoint
+from daemon.observing.events import Event
+from daemon.observing.health import Health, Proof, assess
+from daemon.observing.log import EventLog
+from daemon.observing.metrics import Metrics
+from daemon.observing.systemd import Notifier
+from daemon.pipeline.pipeline import Pipeline
+from daemon.pipeline.telling import Teller
+from daemon.watching.intake import Intake
+
+_SHOW_EVERY = 1.0
+_SETTLE_LOOK = 0.05
+
+EXIT_WELL = 0
+EXIT_NOT_ALL_DONE = 1
+EXIT_ENVIRONMENT = 4
+
+
+class Service:
+    """One daemon on one configuration; `run` serves until a signal, `once` until all is through."""
+
+    def __init__(
+        self,
+        config: Config,
+        log: EventLog,
+        *,
+        path: Path | None = None,
+        clock: Clock | None = None,
+        limits: Limits = DEFAULT,
+        notifier: Notifier | None = None,
+    ) -> None:
+        self.config = config
+        self._log = log
+        self._path = path
+        self._clock = clock or SystemClock()
+        self._limits = limits
+        self._notifier = notifier or Notifier()
+        self._state = StateFolder(config.state)
+        self._metrics = Metrics()
+        self._intakes: dict[str, Intake] = {}
+        self._awake = threading.Event()
+        self._stops = 0
+        self._reload_asked = False
+        self._nudged = False
+        self._crash: BaseException | None = None
+        self._started = self._clock.monotonic()
+        self._ledger_written: float | None = None
+        self._store: JobStore
+        self._pipeline: Pipeline
+
+    # -- for those who start it ----------------------------------------------------------------
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> int:
+        """Serve until SIGTERM or SIGINT and return the exit code; `ready` is called when up.
+
+        SIGHUP reads the configuration again, SIGUSR1 looks at the ledger again. Raises
+        AlreadyRunningError, ConfigError, LedgerError and EnvironmentFaultError at the start.
+        """
+        return self._serve(ready, self._until_stopped)
+
+    def once(self, watch: Callable[[Pipeline], None] = lambda _: None) -> int:
+        """Bring all that is in the inboxes to its end and return the exit code.
+
+        Files parked for a later attempt stay parked, and count as not done. `watch` is called now
+        and then, for a progress bar.
+        """
+        before = self._ends_before()
+        return self._serve(lambda: None, lambda: self._until_idle(watch, before))
+
+    def stop(self) -> None:
+        """Ask the service to stop, as SIGTERM does; a second time, at once."""
+        self._stops += 1
+        if self._stops > 1:
+            self._pipeline.hurry()
+        self._awake.set()
+
+    def signalled(self, number: int) -> None:
+        """Act on a signal; runs between two lines of the main thread, so it only notes."""
+        if number in (signal.SIGTERM, signal.SIGINT):
+            self.stop()
+        elif number == signal.SIGHUP:
+            self._reload_asked = True
+        else:
+            self._nudged = True
+        self._awake.set()
+
+    # -- the way of one run --------------------------------------------------------------------
+
+    def _serve(self, ready: Callable[[], None], work: Callable[[], int]) -> int:
+        self._log.emit(Event.DAEMON_STARTED, version=__version__, pid=os.getpid())
+        with self._state.lock():
+            self._store = self._state.open_ledger(self._clock, self._limits)
+            try:
+                self._make_pipeline()
+                with _Signals(self):
+                    return self._work(ready, work)
+            finally:
+                self._store.close()
+
+    def _make_pipeline(self) -> None:
+        teller = Teller(self._log, self._metrics, self._clock)
+        self._pipeline = Pipeline(
+            self.config, self._store, teller, clock=self._clock, limits=self._limits
+        )
+        self._metrics.watch_health(lambda: self.health().healthy)
+
+    def _work(self, ready: Callable[[], None], work: Callable[[], int]) -> int:
+        endpoint = self._open_endpoint()
+        try:
+            self._pipeline.start(self._crashed)
+            for name, inbox in self.config.inboxes.items():
+                self._start_intake(name, inbox)
+            self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
+            self._notifier.ready(self._status_line())
+            ready()
+            code = work()
+        finally:
+            self._wind_up()
+            if endpoint is not None:
+                endpoint.close()
+        if self._crash is not None:
+            raise self._crash
+        self._log.emit(Event.DAEMON_STOPPED, code=code)
+        return code
+
+    def _wind_up(self) -> None:
+        """Take nothing in any more, finish what is under way, and leave a last word."""
+        self._notifier.stopping()
+        self._log.emit(Event.DAEMON_STOPPING, in_flight=self._pipeline.coordinator.in_flight())
+        for intake in self._intakes.values():
+            intake.stop()
+        patience = 0.0 if self._stops > 1 or self._crash else self._limits.drain_timeout
+        self._pipeline.stop(patience)
+        self._show(running=False)
+
+    def _open_endpoint(self) -> Endpoint | None:
+        if self.config.metrics is None:
+            return None
+        return Endpoint(
+            self.config.metrics.listen,
+            lambda: self._metrics.render(self._store.counts()),
+            self.health,
+        )
+
+    def _until_stopped(self) -> int:
+        while not self._stops and self._crash is None:
+            self._awake.wait(self._pause())
+            self._awake.clear()
+            self._tend()
+        return EXIT_WELL
+
+    def _until_idle(self, watch: Callable[[Pipeline], None], before: dict[State, int]) -> int:
+        while not self._stops and self._crash is None:
+            quiet = all(intake.wait_idle(_SETTLE_LOOK) for intake in self._intakes.values())
+            self._tend()
+            watch(self._pipeline)
+            if quiet and self._pipeline.coordinator.idle() and self._still_idle():
+                break
+            if self._pipeline.paused() is not None:
+                # A cron job must not wait for a person to free the disk.
+                return EXIT_ENVIRONMENT
+            self._awake.wait(_SETTLE_LOOK)
+        return self._verdict(before)
+
+    def _still_idle(self) -> bool:
+        return all(intake.idle() for intake in self._intakes.values())
+
+    def _ends_before(self) -> dict[State, int]:
+        ledger = self._state.open_ledger(self._clock, self._limits)
+        try:
+            return _totals(ledger)
+        finally:
+            ledger.close()
+
+    def _verdict(self, before: dict[State, int]) -> int:
+        now = _totals(self._store)
+        bad = (State.REJECTED, State.FAILED, State.CANCELLED)
+        spoiled = any(now.get(state, 0) > before.get(state, 0) for state in bad)
+        unfinished = any(now.get(state, 0) for state in State if state not in ENDS)
+        return EXIT_NOT_ALL_DONE if spoiled or unfinished else EXIT_WELL
+
+    # -- what the loop tends -------------------------------------------------------------------
+
+    def _pause(self) -> float:
+        """Seconds until the loop has something to do without a signal."""
+        if self._pipeline.progress.transfers():
+            return _SHOW_EVERY
+        pause = self._limits.canary_every / 2
+        if self._notifier.watchdog_seconds is not None:
+            pause = min(pause, self._notifier.watchdog_seconds / 3)
+        return pause
+
+    def _tend(self) -> None:
+        if self._reload_asked:
+            self._reload_asked = False
+            self._reload()
+        if self._nudged:
+            self._nudged = False
+            self._pipeline.coordinator.nudge()
+        self._store.beat(self._beaten)
+        self._pipeline.coordinator.ping()
+        if self.health().alive:
+            self._notifier.alive()
+        self._notifier.status(self._status_line())
+        self._show(running=True)
+
+    def _beaten(self) -> None:
+        self._ledger_written = self._clock.monotonic()
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+        self._awake.set()
+
+    def health(self) -> Health:
+        """Whether the daemon is healthy, from what was last proven."""
+        fault = self._pipeline.paused()
+        seen: dict[str, float | str | None] = {}
+        missing = []
+        for name, intake in self._intakes.items():
+            trouble = intake.trouble()
+            seen[name] = trouble if trouble is not None else intake.last_seen()
+            if trouble is not None and not self.config.inboxes[name].path.is_dir():
+                missing.append(name)
+        proof = Proof(
+            started=self._started,
+            seen=seen,
+            ledger_written=self._ledger_written,
+            steps_moved=self._pipeline.coordinator.answered(),
+            missing=tuple(missing),
+            paused=None if fault is None else fault.message,
+        )
+        within = self._limits.canary_every + 2 * self._limits.canary_within
+        return assess(proof, self._clock.monotonic(), within=within, grace=within)
+
+    def _status_line(self) -> str:
+        fault = self._pipeline.paused()
+        if fault is not None:
+            return f"paused: {fault.message}"
+        return (
+            f"watching {len(self._intakes)} inboxes, "
+            f"{self._pipeline.coordinator.in_flight()} files under way"
+        )
+
+    def _show(self, *, running: bool) -> None:
+        """Leave for `status` what only this process knows."""
+        health = self.health()
+        fault = self._pipeline.paused()
+        self._state.write_runtime(
+            {
+                "pid": os.getpid() if running else None,
+                "updated": iso(self._clock.now()),
+                "healthy": health.healthy,
+                "ready": health.ready,
+                "reasons": list(health.reasons),
+                "paused": None if fault is None else {"code": fault.code, "message": fault.message},
+                "in_flight": self._pipeline.progress.tell(),
+                "destinations": self._pipeline.lanes(),
+                "inboxes": {name: _inbox_facts(intake) for name, intake in self._intakes.items()},
+            }
+        )
+
+    # -- inboxes and reload --------------------------------------------------------------------
+
+    def _start_intake(self, name: str, inbox: InboxConfig) -> None:
+        keep = inbox.originals == "keep"
+
+        def admit(sightings: list[Sighting]) -> None:
+            for admitted in self._store.admit(sightings, keep=keep):
+                if admitted.new:
+                    self._log.emit(
+                        Event.JOB_QUEUED, job=admitted.job, inbox=name, file=admitted.name
+                    )
+            self._pipeline.coordinator.wake(name)
+
+        def report(event: str, /, **facts: object) -> None:
+            self._log.emit(Event(event), **facts)
+
+        intake = Intake(name, inbox, self._limits, self._clock, admit=admit, report=report)
+        self._intakes[name] = intake
+        intake.start()
+
+    def _reload(self) -> None:
+        """Take up a changed configuration, or keep the old one and say why."""
+        if self._path is None:
+            return
+        self._notifier.reloading()
+        try:
+            config = load(self._path)
+            if config.state != self.config.state:
+                raise LedgerError("state_moved", "`state` cannot change while running; restart")
+            self._pipeline.reload(config)
+        except (ConfigError, LedgerError) as error:
+            self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
+        else:
+            old, self.config = self.config, config
+            self._change_intakes(old)
+            self._log.emit(Event.DAEMON_RELOADED, ok=True, inboxes=sorted(config.inboxes))
+        self._notifier.ready(self._status_line())
+
+    def _change_intakes(self, old: Config) -> None:
+        for name, inbox in old.inboxes.items():
+            if self.config.inboxes.get(name) != inbox:
+                self._intakes.pop(name).stop()
+        for name, inbox in self.config.inboxes.items():
+            if name not in self._intakes:
+                self._start_intake(name, inbox)
+
+
+class _Signals:
+    """Turns signals into requests to a service, in the main thread; elsewhere it does nothing."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._old: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            self._old[number] = signal.signal(number, self._handle)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._service.signalled(number)
+
+
+def _inbox_facts(intake: Intake) -> dict[str, object]:
+    return {
+        "settling": [
+            {"file": file, "reason": reason, "seconds": round(seconds, 1)}
+            for file, reason, seconds in intake.settling()
+        ],
+        "trouble": intake.trouble(),
+        "polling": intake.polling(),
+    }
+
+
+def _totals(store: JobStore) -> dict[State, int]:
+    totals: dict[State, int] = {}
+    for states in store.counts().values():
+        for state, number in states.items():
+            totals[State(state)] = totals.get(State(state), 0) + number
+    return totals
