@@ -1,0 +1,78 @@
+"""How sure the total is, as a chance between 0 and 1.
+
+A logistic model over few features; its weights are fitted on receipts with known answers by
+`benchmarks/receipts.py --fit` and rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.receipts.arithmetic import (
+    ITEMS_SUM,
+    NET_AND_TAX,
+    PAID,
+    PARTS_SUM,
+    confirming,
+    contradicting,
+)
+from daemon.receipts.model import Check
+from daemon.receipts.totals import Candidate
+
+WEIGHTS: Mapping[str, float] = {
+    "one": -1.0,
+    "label": 2.2,
+    "lead": 0.5,
+    "paid": 1.5,
+    "items": 1.5,
+    "parts": 1.0,
+    "taxes": 1.0,
+    "paid_wrong": -1.0,
+    "items_wrong": -0.3,
+    "parts_wrong": -0.7,
+    "taxes_wrong": -0.5,
+    "unread": -6.0,
+    "mended": -1.0,
+}
+_CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A total, how far it leads the next value, and what the arithmetic says of it."""
+
+    candidate: Candidate
+    lead: float
+    checks: tuple[Check, ...]
+
+
+def lead_of(candidates: Sequence[Candidate]) -> float:
+    """How far the best candidate's score is above the best one of another value."""
+    best = candidates[0]
+    other = next((c.score for c in candidates if c.value != best.value), 2.0)
+    return best.score - other
+
+
+def features_of(chosen: Chosen) -> dict[str, float]:
+    """What the model looks at."""
+    features = {
+        "one": 1.0,
+        "label": 1.0 if chosen.candidate.label >= 5.0 else 0.0,
+        "lead": min(6.0, max(0.0, chosen.lead)),
+        "unread": 1.0 - chosen.candidate.printed.seen,
+        "mended": 1.0 if chosen.candidate.printed.mended else 0.0,
+    }
+    for name in confirming(chosen.checks):
+        features[_CHECKS[name]] = 1.0
+    for name in contradicting(chosen.checks):
+        if name in _CHECKS:
+            features[f"{_CHECKS[name]}_wrong"] = 1.0
+    return features
+
+
+def certainty(chosen: Chosen) -> float:
+    """The chance that the total is right."""
+    weighed = sum(WEIGHTS[name] * size for name, size in features_of(chosen).items())
+    return min(0.995, max(0.02, 1 / (1 + math.exp(-weighed))))

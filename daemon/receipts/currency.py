@@ -1,0 +1,84 @@
+"""The currency of a receipt: its marks, and where it was printed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from daemon.receipts.lines import Line
+from daemon.receipts.model import NOT_FOUND, Evidence, Field
+
+_MARKS = (
+    ("MYR", re.compile(r"(?<![A-Z])(?:RM|MYR)(?![A-Z])|\bRINGGIT\b")),
+    ("EUR", re.compile(r"€|(?<![A-Z])EUR(?:OS?)?(?![A-Z])")),
+    ("GBP", re.compile(r"£|(?<![A-Z])GBP(?![A-Z])")),
+    ("CHF", re.compile(r"(?<![A-Z])(?:CHF|SFR)(?![A-Z])|(?<![A-Z])FR\.\s?\d")),
+    ("SGD", re.compile(r"(?<![A-Z])SGD(?![A-Z])|S\$\s?\d")),
+    ("CAD", re.compile(r"(?<![A-Z])CAD(?![A-Z])")),
+    ("AUD", re.compile(r"(?<![A-Z])AUD(?![A-Z])")),
+    ("INR", re.compile(r"₹|(?<![A-Z])INR(?![A-Z])")),
+    ("JPY", re.compile(r"(?<![A-Z])JPY(?![A-Z])")),
+    ("USD", re.compile(r"\$|(?<![A-Z])USD(?![A-Z])")),
+)
+_HABITS = (
+    ("CHF", re.compile(r"\bCHE-?\d{3}|\.CH\b|\bSCHWEIZ\b|\bSUISSE\b")),
+    ("MYR", re.compile(r"\bSDN\b|\bBHD\b|\bMALAYSIA\b|\bSELANGOR\b|\bJALAN\b|\.COM\.MY\b")),
+    ("GBP", re.compile(r"\bVAT\b|\.CO\.UK\b|\bGB\s?\d{3}\s?\d{4}")),
+    ("EUR", re.compile(r"\.(?:DE|FR|ES|IT|NL|PT|AT|BE|IE)\b|\b(?:DE|FR|IT|NL|PT|AT)\s?\d{9,11}\b")),
+)
+_NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
+_AMERICAN = re.compile(r"(?<![A-Z])[A-Z]{2}\.?,?\s\d{5}(?:-\d{4})?(?!\d)|\(\d{3}\)\s?\d{3}-\d{4}")
+_BY_LANGUAGE = {
+    "de": "EUR",
+    "fr": "EUR",
+    "es": "EUR",
+    "it": "EUR",
+    "nl": "EUR",
+    "pt": "EUR",
+    "ms": "MYR",
+}
+
+
+def currency_of(lines: Sequence[Line], languages: Sequence[str]) -> Field:
+    """The currency most marked; without marks, what the words and places suggest."""
+    counts: Counter[str] = Counter()
+    places: dict[str, Evidence] = {}
+    for line in lines:
+        for code, pattern in _MARKS:
+            for match in pattern.finditer(line.folded):
+                counts[code] += 3 if line.money else 1
+                places.setdefault(code, line.place_at(match.start()))
+    if counts.get("USD") and any(counts.get(code) for code in ("SGD", "CAD", "AUD")):
+        del counts["USD"]
+    if set(counts) == {"USD"} and not any(_NAMED_DOLLAR.search(line.folded) for line in lines):
+        home = _by_habit(lines)
+        if home.value is not None:
+            return home
+    if counts:
+        code, count = counts.most_common(1)[0]
+        share = count / sum(counts.values())
+        return Field(code, min(0.99, 0.55 + 0.44 * share), (places[code],))
+    home = _by_habit(lines)
+    if home.value is not None:
+        return home
+    if languages and languages[0] in _BY_LANGUAGE:
+        return Field(_BY_LANGUAGE[languages[0]], 0.7)
+    return NOT_FOUND
+
+
+def _by_habit(lines: Sequence[Line]) -> Field:
+    """The currency of the country that words and addresses point to."""
+    for line in lines:
+        for code, pattern in _HABITS:
+            match = pattern.search(line.folded)
+            if match:
+                return Field(code, 0.85, (line.place_at(match.start()),))
+    return NOT_FOUND
+
+
+def writes_month_first(lines: Sequence[Line], currency: str | None) -> bool:
+    """Whether the country of the receipt writes 12/31: the United States do."""
+    if currency not in (None, "USD"):
+        return False
+    return currency == "USD" or any(_AMERICAN.search(line.folded) for line in lines)

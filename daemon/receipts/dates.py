@@ -1,0 +1,257 @@
+"""The date and time of a purchase, from every order of day, month and year."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from daemon.receipts.lexicon import known_words
+from daemon.receipts.lines import Line
+from daemon.receipts.model import NOT_FOUND, Evidence, Field
+from daemon.receipts.spelling import skeleton
+
+_SEP = r"\s?[/.,\-]\s?"
+_NUMERIC = re.compile(
+    rf"(?<![\d.,/-])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{4}}|\d{{2}})(?!\d{{3}}|\d?[./-]\d|,\d)"
+)
+_YEAR_FIRST = re.compile(
+    rf"(?<!\d)((?:19|20)\d{{2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{1,2}})(?!\d{{3}})"
+)
+_NAMED = re.compile(
+    r"(?<!\d)(\d{1,2})(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:DE\s|DI\s)?([A-Z01]{3,10})[\s./\-,']{0,3}"
+    r"(?:DE\s|DEL\s)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
+)
+_NAME_FIRST = re.compile(
+    r"(?<![A-Z])([A-Z]{3,10})[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=\s|$))"
+)
+_RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
+_DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
+_ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
+_SLIP = re.compile(
+    r"(?<=[\d/.\-])[OQD](?=[\d/.\-])|(?<=[\d/.\-])[OQ](?=\s|$)|(?<![A-Z])O(?=\d[/.\-])"
+)
+_ONE = re.compile(r"(?<=[\d/.\-])[IL|](?=[\d/.\-])")
+_TIME = re.compile(
+    r"(?<![\d.,:])([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?![\d])\s?(AM|PM|A\.M|P\.M)?"
+)
+_FIRST_YEAR, _LAST_YEAR = 1990, 2039
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    date: dt.date
+    score: float
+    place: tuple[Evidence, ...]
+    row: int
+    ambiguous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A date as it stands in a text, with how plainly it is one and whether day and month swap."""
+
+    date: dt.date
+    start: int
+    plain: float
+    ambiguous: bool = False
+
+
+def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Field]:
+    """The date and the time of the purchase; the time is the one that stands nearest the date."""
+    month_first = month_first_by_evidence(lines, month_first)
+    best: _Candidate | None = None
+    seen: dict[dt.date, int] = {}
+    for candidate in _candidates(lines, month_first):
+        seen[candidate.date] = seen.get(candidate.date, 0) + 1
+        if best is None or candidate.score > best.score + 1e-9:
+            best = candidate
+    if best is None:
+        return NOT_FOUND, _time_of(lines, None)
+    confidence = _confidence(best, seen)
+    found = Field(best.date.isoformat(), confidence, best.place)
+    return found, _time_of(lines, best.row)
+
+
+def month_first_by_evidence(lines: Sequence[Line], expected: bool) -> bool:
+    """Whether dates put the month first: a day over 12 on the receipt decides, else the custom."""
+    day_first = month_first = 0
+    for line in lines:
+        for match in _NUMERIC.finditer(line.folded):
+            first, second = int(match[1]), int(match[3])
+            if match[2].strip() == match[4].strip() != "," and max(first, second) <= 31:
+                day_first += first > 12 >= second
+                month_first += second > 12 >= first
+    if day_first != month_first:
+        return month_first > day_first
+    return expected
+
+
+def _candidates(lines: Sequence[Line], month_first: bool) -> Iterator[_Candidate]:
+    count = max(1, len(lines))
+    previous: Line | None = None
+    for number, line in enumerate(lines):
+        readings = list(dates_in(line.folded, month_first))
+        for reading in readings:
+            score = reading.plain + _context(line, reading, previous) - 0.5 * number / count
+            place = (line.place_at(reading.start),)
+            yield _Candidate(reading.date, score, place, number, reading.ambiguous)
+        previous = line
+
+
+def _context(line: Line, reading: _Reading, previous: Line | None) -> float:
+    score = 0.0
+    before = [m for m in line.mentions if m.start < reading.start]
+    marks = {m.mark for m in before}
+    last = before[-1].mark if before else ""
+    if "date" in marks:
+        score += 2.0
+    elif previous is not None and "date" in previous.marks and not _has_date(previous.folded):
+        score += 1.2
+    if _TIME.search(line.folded[reading.start + 6 :]) or _TIME.search(line.folded[: reading.start]):
+        score += 1.2
+    if "not_date" in marks and not (last == "date" and last != "not_date"):
+        score -= 3.0
+    if any(m.mark == "not_date" and len(m.phrase) > 6 for m in line.mentions):
+        score -= 2.0
+    return score
+
+
+def _has_date(folded: str) -> bool:
+    return bool(_NUMERIC.search(folded) or _YEAR_FIRST.search(folded))
+
+
+def dates_in(folded: str, month_first: bool) -> Iterator[_Reading]:
+    """The dates in a folded text; numbers that cannot be one are passed over."""
+    text = _ONE.sub("1", _SLIP.sub("0", folded)) if any(c.isdigit() for c in folded) else folded
+    text = _ISO_TIME.sub(" ", text)
+    found = False
+    for reading in _plain_dates(text, month_first):
+        found = True
+        yield reading
+    if found:
+        return
+    for match in _RUN.finditer(text):
+        date = _date(match[1], match[2], match[3])
+        if date:
+            yield _Reading(date, match.start(), 0.6)
+    for match in _DAY_RUN.finditer(text):
+        date = _date(match[3], match[2], match[1])
+        if date:
+            yield _Reading(date, match.start(), 0.6)
+
+
+def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
+    for match in _YEAR_FIRST.finditer(text):
+        date = _date(match[1], match[3], match[5])
+        if date:
+            yield _Reading(date, match.start(), 3.0)
+    for match in _NAMED.finditer(text):
+        month = _month(match[2])
+        date = _date(match[3], str(month), match[1]) if month else None
+        if date:
+            yield _Reading(date, match.start(), 3.0)
+    for match in _NAME_FIRST.finditer(text):
+        month = _month(match[1])
+        date = _date(match[3], str(month), match[2]) if month else None
+        if date:
+            yield _Reading(date, match.start(), 3.0 if len(match[3]) == 4 else 2.0)
+    for match in _NUMERIC.finditer(text):
+        reading = _numeric(match, month_first)
+        if reading:
+            yield reading
+
+
+def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
+    first, second, year = match[1], match[3], match[5]
+    left, right = match[2].strip(), match[4].strip()
+    if "," in (left, right) and not (len(year) == 4 and left != right):
+        return None
+    plain = 3.0 if len(year) == 4 else 2.0
+    if left != right or (len(year) == 2 and left == "." and len(first) == 1):
+        plain -= 1.0
+    day, month = (second, first) if month_first else (first, second)
+    date = _date(year, month, day) or _date(year, day, month)
+    if date is not None:
+        both = int(first) <= 12 and int(second) <= 12 and first != second
+        return _Reading(date, match.start(), plain, both)
+    if len(year) == 2 and int(first) > 12:
+        date = _date(first, second, year)
+        return _Reading(date, match.start(), 1.5) if date else None
+    return None
+
+
+def _month(name: str) -> int | None:
+    months = known_words().months
+    bones = skeleton(name)
+    return months.get(bones) or months.get(bones[:4]) if len(bones) <= 4 else months.get(bones)
+
+
+def _date(year: str, month: str, day: str) -> dt.date | None:
+    number = int(year)
+    if number < 100:
+        number += 2000
+    if not _FIRST_YEAR <= number <= _LAST_YEAR:
+        return None
+    try:
+        return dt.date(number, int(month), int(day))
+    except ValueError:
+        return None
+
+
+def _confidence(best: _Candidate, seen: dict[dt.date, int]) -> float:
+    confidence = 0.6 + 0.1 * min(best.score, 3.6)
+    if len(seen) > 1:
+        share = seen[best.date] / sum(seen.values())
+        confidence -= 0.15 * (1 - share)
+    if best.ambiguous:
+        confidence -= 0.02
+    return min(0.995, max(0.05, confidence))
+
+
+def _time_of(lines: Sequence[Line], near: int | None) -> Field:
+    best: tuple[float, Field] | None = None
+    for number, line in enumerate(lines):
+        for match in _TIME.finditer(line.folded):
+            score = _time_score(line, match)
+            if near is not None:
+                score -= min(abs(number - near), 10) * 0.3
+            value = _clock(match)
+            if value is None or score < 0 or (best is not None and score <= best[0]):
+                continue
+            place = (line.place_at(match.start()),)
+            best = (score, Field(value, min(0.97, 0.6 + 0.1 * score), place))
+    return best[1] if best else NOT_FOUND
+
+
+def _time_score(line: Line, match: re.Match[str]) -> float:
+    score = 2.0 if match[2] == ":" else 0.0
+    if match[4]:
+        score += 0.5
+    if match[5]:
+        score += 1.0
+    rest = line.folded[match.end() : match.end() + 5].strip()
+    if rest.startswith(("UHR", "HRS", "H")):
+        score += 1.5
+    if "time" in line.marks or "date" in line.marks:
+        score += 1.0
+    if "hours" in line.marks:
+        score -= 3.0
+    if match[2] in ".H" and score < 2.0:
+        return -1.0
+    if re.search(r"\d\s?[-\u2013]\s?$", line.folded[: match.start()]):
+        score -= 1.0
+    return score
+
+
+def _clock(match: re.Match[str]) -> str | None:
+    hour, minute, second = int(match[1]), match[3], match[4]
+    half = (match[5] or "").replace(".", "")
+    if half == "PM" and hour < 12:
+        hour += 12
+    if half == "AM" and hour == 12:
+        hour = 0
+    if hour > 23:
+        return None
+    return f"{hour:02d}:{minute}:{second}" if second else f"{hour:02d}:{minute}"

@@ -1,0 +1,220 @@
+"""The positions between the head of a receipt and its sums."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from daemon.receipts.lines import Line, Printed
+from daemon.receipts.model import Evidence, Item
+from daemon.receipts.statements import Kind, Statement
+
+_SUMS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL, Kind.NET))
+_LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
+_NO_ITEM = _SUMS | {Kind.IGNORED, Kind.CHANGE, Kind.TAX, Kind.ROUNDING, Kind.TIP}
+_COUNTED = re.compile(
+    r"(?<![\d.,\w])@?\s?(?P<count>\d{1,4}(?:[.,]\d{1,3})?)\s?"
+    r"(?:STK|ST|STUCK|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|SET|UNI|STUKS|EA)?\.?\s?[X*@\u00d7]\s?"
+    r"(?:RM|EUR|CHF|USD|GBP|[€$£])?\s?(?P<price>-?\d{1,6}[.,]\d{2,4})"
+)
+_PRICED = re.compile(
+    r"(?P<price>\d{1,6}[.,]\d{2})\s?(?:EUR|€)?\s?[X*\u00d7]\s?(?P<count>\d{1,3})(?![\d.,%])"
+)
+_LEADING_COUNT = re.compile(r"\W{0,2}(\d{1,3})\s?[X*\u00d7]?\s+(?=[^\W\d])")
+_LONE_COUNT = re.compile(r"(?<![\w.,/-])(\d{1,4}(?:[.,]\d{1,3})?)(?![\w.,%/-])")
+_CODE = re.compile(r"^\W*(?:\d{5,14}|\d+\.)\s*")
+_TAIL = re.compile(r"[\s|@*x:,.\-=]*$", re.IGNORECASE)
+_SLACK = Decimal("0.011")
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The items, and the discounts that stand among them (positive)."""
+
+    items: tuple[Item, ...]
+    discounts: tuple[Printed, ...]
+
+    @property
+    def whole(self) -> Decimal | None:
+        """The sum of the items less the discounts among them; None without items."""
+        if not self.items:
+            return None
+        taken = sum((abs(amount.value) for amount in self.discounts), Decimal(0))
+        return sum((item.total for item in self.items), Decimal(0)) - taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    quantity: Decimal
+    unit_price: Decimal | None
+    start: int
+
+
+def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: bool) -> Positions:
+    """All positions; `refund` says that amounts below zero are items and no discounts."""
+    zone = _zone(lines, statements)
+    kinds: dict[int, Kind] = {s.line.index: s.kind for s in statements}
+    items: list[Item] = []
+    discounts: list[Printed] = []
+    waiting: list[Line] = []
+    ahead: _Count | None = None
+    for line in zone:
+        if not line.money:
+            _count_only(line, items)
+            waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
+            continue
+        kind = kinds.get(line.index)
+        if kind in _NO_ITEM and not _reads_like_item(line, kind):
+            continue
+        amount = line.money[-1]
+        if _is_discount(line, kind, amount, refund=refund):
+            discounts.append(amount)
+            continue
+        count = _count_in(line, amount)
+        description = _description(line, amount, count)
+        if not description and _explains(items, count, amount):
+            items[-1] = _with_count(items[-1], count, line)
+            continue
+        if count is not None and not description and count.unit_price == amount.value:
+            ahead = count
+            continue
+        if not description and waiting:
+            description = _description(waiting[-1], None, None)
+        item = _item(line, amount, count or _matching(ahead, amount), description, waiting)
+        items.append(item)
+        waiting, ahead = [], None
+    return Positions(
+        tuple(item for item in items if item.total or item.description), tuple(discounts)
+    )
+
+
+def _reads_like_item(line: Line, kind: Kind | None) -> bool:
+    """Whether a count in a row belongs to the name of what was sold: `NO.6 SCREWS 4.20`."""
+    return kind is Kind.IGNORED and "count" in line.marks and line.letters > 8
+
+
+def _zone(lines: Sequence[Line], statements: Sequence[Statement]) -> Sequence[Line]:
+    """The rows from the head of the table, or the first amount, to the first sum."""
+    start = next((n + 1 for n, line in enumerate(lines) if _is_table_head(line)), 0)
+    first = next((n for n in range(start, len(lines)) if lines[n].money), None)
+    if first is None:
+        return ()
+    sums = [s.line for s in statements if s.kind in _SUMS and s.line.index > first]
+    ends = [line.index for line in sums if not line.rates] or [line.index for line in sums]
+    if not ends:
+        ends = [s.line.index for s in statements if s.kind in _LATER_SUMS and s.line.index > first]
+    if not ends:
+        return ()
+    return lines[max(start, first - 2) : min(ends)]
+
+
+def _is_table_head(line: Line) -> bool:
+    named = {m.start for m in line.mentions if m.mark in ("header", "amount", "count")}
+    return len(named) >= 2 and not line.money and not line.marks & {"summary", "due"}
+
+
+def _is_discount(line: Line, kind: Kind | None, amount: Printed, *, refund: bool) -> bool:
+    if kind is Kind.DISCOUNT:
+        return True
+    return amount.value < 0 and not refund and "deposit" not in line.marks
+
+
+def _count_in(line: Line, amount: Printed) -> _Count | None:
+    for pattern in (_COUNTED, _PRICED):
+        match = pattern.search(line.folded)
+        if match:
+            each = _decimal(match["price"])
+            return _Count(_decimal(match["count"]), each, match.start())
+    prices = [p for p in line.amounts if p is not amount and p.value and p.start < amount.start]
+    for match in _LONE_COUNT.finditer(line.folded[: amount.start]):
+        quantity = _decimal(match[1])
+        for price in prices:
+            if (
+                price.start != match.start()
+                and abs(quantity * price.value - amount.value) <= _SLACK
+            ):
+                return _Count(quantity, price.value, min(match.start(), price.start))
+    for same in prices:
+        if same.value == amount.value:
+            return _Count(Decimal(1), same.value, same.start)
+    match = _LEADING_COUNT.match(line.folded)
+    if match:
+        return _Count(Decimal(match[1]), None, -1)
+    return None
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text.replace(",", "."))
+
+
+def _description(line: Line, amount: Printed | None, count: _Count | None) -> str:
+    end = len(line.folded)
+    if amount is not None:
+        end = min(end, line.money[0].start if line.money else end)
+    if count is not None and count.start >= 0:
+        end = min(end, count.start)
+    text = line.printed(0, end)
+    if count is not None and count.start < 0:
+        text = _LEADING_COUNT.sub("", text, count=1)
+    text = _TAIL.sub("", _CODE.sub("", text)).strip()
+    letters = sum(character.isalpha() for character in text)
+    return " ".join(text.split()) if letters >= 2 else ""
+
+
+def _explains(items: Sequence[Item], count: _Count | None, amount: Printed) -> bool:
+    """Whether a row of numbers says how the item above came about: `2 x 1,99` below `3,98`."""
+    if not items or count is None or count.unit_price is None:
+        return False
+    whole = count.quantity * count.unit_price
+    return abs(whole - items[-1].total) <= _SLACK and amount.value in (count.unit_price, whole)
+
+
+def _count_only(line: Line, items: list[Item]) -> None:
+    """A row with a quantity and a price per unit, and no amount: it explains the item above."""
+    match = _COUNTED.search(line.folded)
+    if match and items:
+        count = _Count(_decimal(match["count"]), _decimal(match["price"]), match.start())
+        if count.unit_price and abs(count.quantity * count.unit_price - items[-1].total) <= _SLACK:
+            items[-1] = _with_count(items[-1], count, line)
+
+
+def _with_count(item: Item, count: _Count | None, line: Line) -> Item:
+    if count is None:
+        return item
+    return replace(
+        item,
+        quantity=count.quantity,
+        unit_price=count.unit_price,
+        confidence=min(0.98, item.confidence + 0.1),
+        evidence=item.evidence + line.row.places,
+    )
+
+
+def _matching(ahead: _Count | None, amount: Printed) -> _Count | None:
+    if ahead is None or ahead.unit_price is None:
+        return None
+    fits = abs(ahead.quantity * ahead.unit_price - amount.value) <= _SLACK
+    return ahead if fits else None
+
+
+def _item(
+    line: Line,
+    amount: Printed,
+    count: _Count | None,
+    description: str,
+    waiting: Sequence[Line],
+) -> Item:
+    places: tuple[Evidence, ...] = line.row.places
+    if waiting and not _description(line, amount, count):
+        places = waiting[-1].row.places + places
+    agrees = (
+        count is not None
+        and count.unit_price is not None
+        and abs(count.quantity * count.unit_price - amount.value) <= _SLACK
+    )
+    unit_price = count.unit_price if count is not None and agrees else None
+    quantity = count.quantity if count is not None and (agrees or count.start < 0) else Decimal(1)
+    sure = 0.92 if agrees else 0.8
+    return Item(description, quantity, unit_price, amount.value, sure * amount.seen, places)

@@ -1,0 +1,212 @@
+"""The words that receipts use, in every language, looked up in one pass over a text.
+
+The words are data: one file per language in `words/`, which a person can extend without code.
+Looking them up forgives what OCR does to them: look-alike characters, one slip in a longer word,
+words run together. It costs time in proportion to the text, whatever the text is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import resources
+
+from daemon.receipts.spelling import skeleton, variants, words
+
+LABELS = frozenset(
+    {
+        *("total", "due", "subtotal", "net", "tax", "rounding", "tip", "service", "discount"),
+        *("saving", "points", "count", "cash", "card", "wallet", "voucher", "transfer"),
+        *("tendered", "change", "cashback"),
+    }
+)
+"""Marks of words that say what an amount is."""
+MARKS = LABELS | frozenset(
+    {
+        *("gross", "inclusive", "contained", "exclusive", "summary", "adjustment", "suggestion"),
+        *("refund", "deposit", "amount", "header", "date", "not_date", "time", "hours", "phone"),
+        *("fax", "web", "tax_id", "registration", "receipt_number", "document", "staff"),
+        *("footer", "legal", "business", "address", "region"),
+    }
+)
+"""What a phrase can mean; words/README.md says what each is for."""
+
+_TOKEN = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
+_SHORTEST_SLIP = 5
+_LONGEST_GLUED = 40
+_SURE_LENGTH = 6
+_LOOK_ALIKE = frozenset(("AO", "OU", "CG", "CO", "EF", "MN", "HN", "IT", "IJ", "UV", "EC", "DO"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A phrase found in a text: what it means, in which languages, and where it stands."""
+
+    mark: str
+    languages: frozenset[str]
+    phrase: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Node:
+    following: dict[str, _Node] = field(default_factory=dict)
+    meanings: dict[str, set[str]] = field(default_factory=dict)
+
+
+class Lexicon:
+    """All phrases of all languages."""
+
+    def __init__(self, languages: Mapping[str, Mapping[str, list[str]]]) -> None:
+        self._root = _Node()
+        self._vocabulary: set[str] = set()
+        for language, marks in languages.items():
+            for mark, phrases in marks.items():
+                if mark not in MARKS:
+                    raise ValueError(f"{mark!r} in the words of {language!r} is not a known mark")
+                for phrase in phrases:
+                    self._add(phrase, mark, language)
+        self._slips = _missing_letter_index(self._vocabulary)
+        self._correct = lru_cache(maxsize=16384)(self._corrected)
+
+    def _add(self, phrase: str, mark: str, language: str) -> None:
+        for variant in variants(phrase):
+            node = self._root
+            for word in words(variant):
+                bones = skeleton(word)
+                self._vocabulary.add(bones)
+                node = node.following.setdefault(bones, _Node())
+            node.meanings.setdefault(mark, set()).add(language)
+
+    def mentions(self, folded_text: str) -> tuple[Mention, ...]:
+        """The phrases in a folded text, longest first at each place, none within another."""
+        return _mentions(self, folded_text)
+
+    def read(self, folded_text: str) -> Iterator[Mention]:
+        """The phrases in a folded text from left to right."""
+        tokens = list(self._tokens(folded_text))
+        at = 0
+        while at < len(tokens):
+            node, end, best = self._root, at, None
+            while end < len(tokens) and (following := node.following.get(tokens[end][0])):
+                node, end = following, end + 1
+                if node.meanings:
+                    best = (node, end)
+            if best is None:
+                at += 1
+                continue
+            node, end = best
+            phrase = " ".join(token for token, _, _ in tokens[at:end])
+            start, stop = tokens[at][1], tokens[end - 1][2]
+            for mark, languages in node.meanings.items():
+                yield Mention(mark, frozenset(languages), phrase, start, stop)
+            at = end
+
+    def _tokens(self, text: str) -> Iterator[tuple[str, int, int]]:
+        for match in _TOKEN.finditer(text):
+            start, end = match.span()
+            for bones in self._correct(match[0]):
+                yield bones, start, end
+
+    def _corrected(self, word: str) -> tuple[str, ...]:
+        bones = skeleton(word)
+        if bones in self._vocabulary or bones.isdigit() or len(bones) > _LONGEST_GLUED:
+            return (bones,)
+        letters = word.rstrip("0123456789")
+        if len(letters) < len(word) and len(letters) >= 3 and skeleton(letters) in self._vocabulary:
+            return (skeleton(letters), word[len(letters) :])
+        if len(bones) >= _SHORTEST_SLIP:
+            near = self._nearest(bones)
+            if near is not None:
+                return (near,)
+        parts = self._taken_apart(bones) if len(bones) >= 2 * _SHORTEST_SLIP - 3 else None
+        return parts or (bones,)
+
+    def _nearest(self, bones: str) -> str | None:
+        """A known word one slip away: a letter missing, or one letter misread."""
+        found = self._slips.get(bones)
+        if found is not None:
+            return found
+        for at in range(len(bones)):
+            for candidate in self._slips_at(bones, at):
+                if len(candidate) == len(bones) and _one_misread(bones, candidate):
+                    return candidate
+        return None
+
+    def _slips_at(self, bones: str, at: int) -> tuple[str, ...]:
+        found = self._slips.get(bones[:at] + bones[at + 1 :])
+        return (found,) if found is not None else ()
+
+    def _taken_apart(self, bones: str) -> tuple[str, ...] | None:
+        """Known words that a run of letters consists of: TOTALSALES is TOTAL, SALES."""
+        reached: list[tuple[str, ...] | None] = [()] + [None] * len(bones)
+        for end in range(2, len(bones) + 1):
+            for start in range(max(0, end - 16), end - 1):
+                before, word = reached[start], bones[start:end]
+                if before is None or word not in self._vocabulary:
+                    continue
+                if len(word) < 3 and start > 0 and end < len(bones) and word not in ("OF", "IS"):
+                    continue
+                best = reached[end]
+                if best is None or len(before) + 1 < len(best):
+                    reached[end] = (*before, word)
+        return reached[-1]
+
+
+@lru_cache(maxsize=4096)
+def _mentions(lexicon: Lexicon, text: str) -> tuple[Mention, ...]:
+    return tuple(lexicon.read(text))
+
+
+def _missing_letter_index(vocabulary: set[str]) -> dict[str, str]:
+    """Every long word without one of its letters, pointing back at the word."""
+    index: dict[str, str] = {}
+    for word in sorted(vocabulary):
+        if len(word) < _SHORTEST_SLIP:
+            continue
+        for at in range(len(word)):
+            shorter = word[:at] + word[at + 1 :]
+            if shorter not in vocabulary and len(shorter) >= _SHORTEST_SLIP - 1:
+                index.setdefault(shorter, word)
+    return index
+
+
+def _one_misread(seen: str, known: str) -> bool:
+    differing = [(a, b) for a, b in zip(seen, known, strict=True) if a != b]
+    if len(differing) != 1:
+        return False
+    return len(known) > _SURE_LENGTH or "".join(sorted(differing[0])) in _LOOK_ALIKE
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the word files hold: the lexicon, and the number of each month's names."""
+
+    lexicon: Lexicon
+    months: Mapping[str, int]
+
+
+@cache
+def known_words() -> Words:
+    """The words of all languages; read once per process."""
+    languages: dict[str, Mapping[str, list[str]]] = {}
+    months: dict[str, int] = {}
+    for file in sorted(resources.files(__package__).joinpath("words").iterdir(), key=str):
+        if not file.name.endswith(".toml"):
+            continue
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        languages[content["language"]] = content["marks"]
+        for number, names in enumerate(content["months"], start=1):
+            for name in names:
+                for variant in variants(name):
+                    months.setdefault(skeleton(variant), number)
+    return Words(Lexicon(languages), months)
+
+
+def lexicon() -> Lexicon:
+    """The lexicon of all languages; built once per process."""
+    return known_words().lexicon

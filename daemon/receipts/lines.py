@@ -1,0 +1,159 @@
+"""Rows with what their words mean and the amounts they hold: what every field is found in."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from daemon.receipts.amounts import (
+    Amount,
+    Convention,
+    amounts_in,
+    convention_of,
+    rates_in,
+    whole_amounts_in,
+)
+from daemon.receipts.layout import Cell, Row
+from daemon.receipts.lexicon import Mention, lexicon
+from daemon.receipts.model import Evidence
+from daemon.receipts.spelling import folded
+
+_SURE_LENGTH = 6
+_SPOKEN = 0.2
+"""A language is one of a document's when it has this share of what the foremost one has."""
+_ALONE = frozenset("-\u2212\u2013\u2014")
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """An amount as printed; `start` and `end` are positions in the folded text of its row."""
+
+    value: Decimal
+    start: int
+    end: int
+    right: float
+    place: Evidence
+    seen: float
+    mended: bool
+    per_unit: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row as it is understood."""
+
+    row: Row
+    folded: str
+    starts: tuple[int, ...]
+    mentions: tuple[Mention, ...]
+    amounts: tuple[Printed, ...]
+    rates: tuple[Decimal, ...]
+
+    @property
+    def index(self) -> int:
+        """Its place from the top of the document."""
+        return self.row.index
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """All that its words mean."""
+        return frozenset(mention.mark for mention in self.mentions)
+
+    @cached_property
+    def money(self) -> tuple[Printed, ...]:
+        """Its amounts without prices per unit."""
+        return tuple(amount for amount in self.amounts if not amount.per_unit)
+
+    @cached_property
+    def letters(self) -> int:
+        """How many letters it has."""
+        return sum(character.isalpha() for character in self.folded)
+
+    def printed(self, start: int, end: int) -> str:
+        """What stands at these positions, as printed where folding kept the length."""
+        text = self.row.text
+        return (text if len(text) == len(self.folded) else self.folded)[start:end]
+
+    def place_at(self, position: int) -> Evidence:
+        """The line of the page that a position of the folded text comes from."""
+        return self.row.cells[bisect_right(self.starts, position) - 1].place
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A whole document as it is understood; `languages` has the most used one first."""
+
+    lines: tuple[Line, ...]
+    languages: tuple[str, ...]
+    convention: Convention
+
+
+def understood(rows: Sequence[Row]) -> Text:
+    """What the rows say: words looked up in the languages of the document, amounts parsed."""
+    texts = [[folded(cell.text) for cell in row.cells] for row in rows]
+    convention = convention_of([text for cells in texts for text in cells])
+    found = [lexicon().mentions(" ".join(cells)) for cells in texts]
+    languages = languages_of(found)
+    lines: list[Line] = []
+    for row, cells, mentions in zip(rows, texts, found, strict=True):
+        kept = tuple(mention for mention in mentions if _holds(mention, languages))
+        starts = [0]
+        for text in cells[:-1]:
+            starts.append(starts[-1] + len(text) + 1)
+        whole = " ".join(cells)
+        rates = tuple(rate for rate, _ in rates_in(whole))
+        printed = tuple(_printed(row.cells, cells, starts, convention))
+        lines.append(Line(row, whole, tuple(starts), kept, printed, rates))
+    return Text(tuple(lines), languages, convention)
+
+
+def languages_of(mentions: Sequence[Sequence[Mention]]) -> tuple[str, ...]:
+    """The languages of a document, most used first; words that many share count little."""
+    counts: Counter[str] = Counter()
+    for phrase, tongues in {(m.phrase, m.languages) for line in mentions for m in line}:
+        if len(phrase) >= 4:
+            for tongue in tongues:
+                counts[tongue] += 12 * min(len(phrase), 12) // len(tongues) ** 2
+    if not counts:
+        return ()
+    most = max(counts.values())
+    return tuple(tongue for tongue, count in counts.most_common() if count >= _SPOKEN * most)
+
+
+def _holds(mention: Mention, languages: Sequence[str]) -> bool:
+    """A short word means something only in a language that the document is in."""
+    if len(mention.phrase) >= _SURE_LENGTH or mention.phrase == "TOTAI":
+        return True
+    return any(tongue in languages for tongue in mention.languages)
+
+
+def _printed(
+    cells: Sequence[Cell], texts: Sequence[str], starts: Sequence[int], convention: Convention
+) -> list[Printed]:
+    found: list[Printed] = []
+    minus_before = False
+    for cell, text, start in zip(cells, texts, starts, strict=True):
+        amounts = amounts_in(text, convention) or whole_amounts_in(text)
+        for number, amount in enumerate(amounts):
+            turned = minus_before and number == 0 and amount.start == 0
+            found.append(_placed(amount, cell, len(text), start, turned=turned))
+        minus_before = text in _ALONE
+    return found
+
+
+def _placed(amount: Amount, cell: Cell, length: int, start: int, *, turned: bool) -> Printed:
+    right = cell.left + (cell.right - cell.left) * amount.end / max(1, length)
+    return Printed(
+        -amount.value if turned else amount.value,
+        start + amount.start,
+        start + amount.end,
+        right,
+        cell.place,
+        cell.confidence,
+        amount.mended,
+        amount.per_unit,
+    )

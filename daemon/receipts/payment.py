@@ -1,0 +1,80 @@
+"""How it was paid, what was given and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from daemon.receipts.lines import Line, Printed
+from daemon.receipts.model import NOT_FOUND, Field, money
+from daemon.receipts.statements import PAYMENTS, Kind, Statement
+
+_METHODS = ("card", "wallet", "voucher", "transfer", "cash")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What the receipt says about its payment."""
+
+    method: Field = NOT_FOUND
+    paid: Field = NOT_FOUND
+    change: Field = NOT_FOUND
+
+
+def payment_of(
+    lines: Sequence[Line], statements: Sequence[Statement], total: Decimal | None
+) -> Payment:
+    """The payment; what was given is the amount that, less the change, makes the total."""
+    change = next((s for s in reversed(statements) if s.kind is Kind.CHANGE), None)
+    given = [s for s in statements if s.kind in PAYMENTS and s.value]
+    returned = change.amounts[-1] if change else None
+    paid, sure = _given(given, abs(returned.value) if returned else Decimal(0), total)
+    return Payment(
+        _method(lines, given, paid, returned),
+        Field(money(abs(paid.value)), sure, (paid.place,)) if paid else NOT_FOUND,
+        Field(money(abs(returned.value)), 0.95 if sure > 0.9 else 0.8, (returned.place,))
+        if returned
+        else NOT_FOUND,
+    )
+
+
+def _given(
+    given: Sequence[Statement], change: Decimal, total: Decimal | None
+) -> tuple[Printed | None, float]:
+    amounts = [statement.amounts[-1] for statement in given]
+    for amount in amounts:
+        if total is not None and abs(amount.value) - change == abs(total):
+            return amount, 0.96
+    if not amounts:
+        return None, 0.0
+    return max(amounts, key=lambda amount: amount.value), 0.6
+
+
+def _method(
+    lines: Sequence[Line],
+    given: Sequence[Statement],
+    paid: Printed | None,
+    change: Printed | None,
+) -> Field:
+    for statement in given:
+        if paid is not None and statement.amounts[-1] is paid:
+            named = [method for method in _METHODS if method in statement.marks]
+            if named:
+                return Field(named[0], 0.95, (paid.place,))
+    mentioned = _mentioned(lines)
+    if mentioned is not None:
+        return mentioned
+    if change is not None and change.value != 0:
+        return Field("cash", 0.85, (change.place,))
+    return NOT_FOUND
+
+
+def _mentioned(lines: Sequence[Line]) -> Field | None:
+    """A method named in the lower part, where no amount stands by it."""
+    for line in reversed(lines[len(lines) // 3 :]):
+        for method in _METHODS:
+            for mention in line.mentions:
+                if mention.mark == method and not line.marks & {"footer", "points", "staff"}:
+                    return Field(method, 0.7, (line.place_at(mention.start),))
+    return None

@@ -1,0 +1,47 @@
+"""Whether a document is a receipt at all, and whether money went back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from daemon.receipts.dates import dates_in
+from daemon.receipts.lines import Line, Text
+from daemon.receipts.statements import PAYMENTS, Kind, Statement
+
+_ENOUGH = 3.0
+_TOTALS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL))
+_TITLE_WORDS = 5
+
+
+def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
+    """Whether enough of what makes a receipt is there, an amount of money before all."""
+    if not any(line.money for line in text.lines):
+        return False
+    kinds = {statement.kind for statement in statements}
+    marks = frozenset(mark for line in text.lines for mark in line.marks)
+    points = 0.0
+    points += 2.0 if kinds & _TOTALS else 0.0
+    points += 1.0 if kinds & (PAYMENTS | {Kind.CHANGE}) else 0.0
+    points += 1.0 if Kind.TAX in kinds or "tax_id" in marks else 0.0
+    points += 0.5 if marks & {"document", "receipt_number"} else 0.0
+    points += 0.5 if any(True for line in text.lines for _ in dates_in(line.folded, False)) else 0.0
+    points += 1.0 if _has_column(text.lines) else 0.0
+    return points >= _ENOUGH
+
+
+def _has_column(lines: Sequence[Line]) -> bool:
+    """Whether rows end in amounts, as they do in a list of items and not in a letter."""
+    ending = [line for line in lines if line.money and line.money[-1].end >= len(line.folded) - 6]
+    return len(ending) >= 2 and len(ending) * 12 >= len(lines)
+
+
+def is_refund(lines: Sequence[Line]) -> bool:
+    """Whether a title says that money went back; a sentence about returns is no title."""
+    for line in lines:
+        for mention in line.mentions:
+            if mention.mark != "refund" or line.marks & {"footer", "not_date"}:
+                continue
+            others = len(line.folded.split()) - len(mention.phrase.split())
+            if others <= _TITLE_WORDS - 3 and mention.start <= 6:
+                return True
+    return False

@@ -1,0 +1,46 @@
+"""Spelling that OCR and languages vary in, folded so that words can be looked up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_ALIKE = str.maketrans({"0": "O", "1": "I", "L": "I", "|": "I", "!": "I", "5": "S", "8": "B"})
+_WORD = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
+_INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W\d_]))?")
+_UMLAUTS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE"})
+_SPECIAL = str.maketrans(
+    {"ß": "SS", "Ø": "O", "Œ": "OE", "Æ": "AE", "\u2019": "'", "`": "'", "\u00b4": "'"}
+)
+
+
+@lru_cache(maxsize=4096)
+def folded(text: str) -> str:
+    """The text in upper case without accents: `Rückgeld` becomes `RUCKGELD`."""
+    upper = text.upper().translate(_SPECIAL)
+    if upper.isascii():
+        return upper
+    parts = unicodedata.normalize("NFKD", upper)
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def words(text: str) -> list[str]:
+    """The words of a folded text; initials with dots are one word: `M.W.ST` is not, `I.V.A.` is."""
+    if "." in text:
+        text = _INITIALS.sub(lambda match: match[0].replace(".", "") + " ", text)
+    return _WORD.findall(text)
+
+
+@lru_cache(maxsize=16384)
+def skeleton(word: str) -> str:
+    """What stays of a folded word when look-alikes are one: `T0TA1` and `TOTAL` are the same."""
+    if word.isdigit():
+        return word
+    return word.translate(_ALIKE)
+
+
+def variants(phrase: str) -> set[str]:
+    """The folded spellings of a phrase: `Rückgeld` is printed RUCKGELD and RUECKGELD."""
+    upper = phrase.upper()
+    return {folded(upper), folded(upper.translate(_UMLAUTS))}

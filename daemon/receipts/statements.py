@@ -1,0 +1,245 @@
+"""What a receipt states: this much is the total, the tax, the change.
+
+A statement joins a label with the amounts that belong to it: in its row, or, where the row has
+none, on the row that follows. What a label means is put together from the marks of its words, so
+that TOTAL, INCL and GST need no list of their combinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from daemon.receipts.lexicon import LABELS, Mention
+from daemon.receipts.lines import Line, Printed
+
+
+class Kind(StrEnum):
+    """What a label says that its amount is."""
+
+    ROUNDED = "rounded"
+    DUE = "due"
+    TOTAL = "total"
+    SUBTOTAL = "subtotal"
+    NET = "net"
+    TAX = "tax"
+    ROUNDING = "rounding"
+    TIP = "tip"
+    SERVICE = "service"
+    DISCOUNT = "discount"
+    CASH = "cash"
+    CARD = "card"
+    WALLET = "wallet"
+    VOUCHER = "voucher"
+    CHANGE = "change"
+    AMOUNT = "amount"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A label and what it says; `line` is the row of the label, `below` whether it looked down."""
+
+    kind: Kind
+    marks: frozenset[str]
+    label: str
+    amounts: tuple[Printed, ...]
+    line: Line
+    in_summary: bool
+    below: bool = False
+
+    @property
+    def value(self) -> Decimal | None:
+        """The amount that belongs to the label: the last one."""
+        return self.amounts[-1].value if self.amounts else None
+
+
+PAYMENTS = frozenset((Kind.CASH, Kind.CARD, Kind.WALLET, Kind.VOUCHER))
+_PAYMENT_MARKS = {
+    "card": Kind.CARD,
+    "wallet": Kind.WALLET,
+    "voucher": Kind.VOUCHER,
+    "cash": Kind.CASH,
+    "tendered": Kind.CASH,
+    "transfer": Kind.CASH,
+}
+_SMALL = Decimal("0.50")
+
+
+def statements_of(lines: Sequence[Line]) -> list[Statement]:
+    """All labelled amounts of a document from top to bottom."""
+    found: list[Statement] = []
+    in_summary = False
+    for line in lines:
+        if "summary" in line.marks and not line.marks & {"due", "subtotal"}:
+            in_summary = True
+            if not line.money:
+                continue
+        for mentions, amounts in _segments(line):
+            statement = _statement(line, mentions, amounts, in_summary=in_summary)
+            if statement is None:
+                continue
+            if not statement.amounts:
+                below = _amounts_near(lines, line)
+                statement = _statement(line, mentions, below, in_summary=in_summary, below=True)
+            if statement is not None and statement.amounts:
+                found.append(statement)
+    return found
+
+
+def _segments(line: Line) -> Iterator[tuple[tuple[Mention, ...], tuple[Printed, ...]]]:
+    """The label and amount pairs of a row; `QTY 8 ROUNDING 0.02 TOTAL 41.50` is two or three."""
+    mentions: list[Mention] = []
+    amounts: list[Printed] = []
+    pending = list(line.money)
+    for mention in line.mentions:
+        while pending and pending[0].start < mention.start:
+            amounts.append(pending.pop(0))
+        if amounts and mentions and mention.mark in LABELS:
+            yield tuple(mentions), tuple(amounts)
+            mentions, amounts = [], []
+        if _counted(line, mentions, mention):
+            mentions = []
+        mentions.append(mention)
+    amounts.extend(pending)
+    yield tuple(mentions), tuple(amounts)
+
+
+def _counted(line: Line, mentions: Sequence[Mention], following: Mention) -> bool:
+    """Whether a count was closed by its number before the next label: `ITEM 3 TOTAL ...`."""
+    if not mentions or following.mark not in LABELS or mentions[-1].mark != "count":
+        return False
+    between = line.folded[mentions[-1].end : following.start].strip(" :.()#")
+    return between.isdigit() and all(mention.mark == "count" for mention in mentions)
+
+
+def _statement(
+    line: Line,
+    mentions: tuple[Mention, ...],
+    amounts: tuple[Printed, ...],
+    *,
+    in_summary: bool,
+    below: bool = False,
+) -> Statement | None:
+    marks = frozenset(mention.mark for mention in mentions)
+    value = amounts[-1].value if amounts else None
+    kind = kind_of(mentions, value)
+    if kind is None:
+        return None
+    label = " ".join(mention.phrase for mention in mentions)
+    return Statement(kind, marks, label, amounts, line, in_summary, below)
+
+
+def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:
+    """What a label says, from the marks of its words; None when it labels no amount."""
+    order = [mention.mark for mention in mentions]
+    marks = frozenset(order)
+    kind = _aside_kind(order, marks, value) or _tax_kind(order, marks)
+    if kind is not None:
+        return kind
+    if "net" in marks and "due" not in marks:
+        return Kind.NET
+    if "service" in marks and not marks & {"total", "due"}:
+        return Kind.SERVICE
+    if "due" in marks:
+        return Kind.DUE
+    if "total" in marks:
+        return _named_total(marks)
+    return _payment_kind(order, marks)
+
+
+def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | None) -> Kind | None:
+    """What a label says that is no total although it may have the word in it: TOTAL SAVINGS."""
+    if "rounding" in marks:
+        return _rounding_kind(marks, value)
+    if "change" in marks and not marks & {"total", "due"}:
+        return Kind.CHANGE
+    if marks & {"suggestion", "points", "cashback", "saving"}:
+        return Kind.IGNORED
+    if "subtotal" in marks:
+        return Kind.SUBTOTAL
+    if "due" in marks:
+        return None
+    if "tip" in marks:
+        return Kind.TIP
+    if "discount" in marks:
+        return Kind.DISCOUNT
+    return Kind.IGNORED if "count" in order[:3] else None
+
+
+def _rounding_kind(marks: frozenset[str], value: Decimal | None) -> Kind:
+    if value is not None and abs(value) < _SMALL and "due" not in marks:
+        return Kind.ROUNDING
+    return Kind.ROUNDED if value is None or abs(value) >= _SMALL else Kind.ROUNDING
+
+
+def _tax_kind(order: Sequence[str], marks: frozenset[str]) -> Kind | None:
+    """What a label with a tax in it says: with it, without it, or the tax itself."""
+    if "tax" not in marks:
+        return None
+    if "contained" in marks:
+        return Kind.TAX
+    totals = marks & {"total", "due", "amount", "tendered"}
+    if "exclusive" in marks and totals:
+        return Kind.NET
+    if "inclusive" in marks and totals:
+        first = min(order.index(mark) for mark in totals)
+        if order.index("tax") < first and order.index("tax") < order.index("inclusive"):
+            return Kind.TAX if order.index("inclusive") < first else Kind.TOTAL
+        return Kind.DUE
+    if "due" in marks:
+        return Kind.DUE
+    if "net" in marks:
+        return Kind.NET
+    if "service" in marks and order.index("service") < order.index("tax"):
+        return Kind.SERVICE
+    return Kind.TAX
+
+
+def _named_total(marks: frozenset[str]) -> Kind:
+    if "exclusive" in marks:
+        return Kind.NET
+    if "change" in marks:
+        return Kind.CHANGE
+    for mark, kind in _PAYMENT_MARKS.items():
+        if mark in marks and mark in ("tendered", "voucher", "cash"):
+            return kind
+    return Kind.TOTAL
+
+
+def _payment_kind(order: Sequence[str], marks: frozenset[str]) -> Kind | None:
+    for mark, kind in _PAYMENT_MARKS.items():
+        if mark in marks:
+            return kind
+    return Kind.AMOUNT if "amount" in marks and order and order[0] in ("amount", "header") else None
+
+
+def _amounts_near(lines: Sequence[Line], line: Line) -> tuple[Printed, ...]:
+    """The amounts of the row below, or else of the one before the row, when it has nothing else."""
+    place = line.index
+    for step in (1, 2):
+        if place + step >= len(lines):
+            break
+        other = lines[place + step]
+        gap = other.row.middle - line.row.middle
+        if other.row.page != line.row.page or gap > 2.4 * step * _height(line, other):
+            break
+        if other.money:
+            return other.money if _only_amounts(other) else ()
+        if step == 1 and other.letters > 3:
+            break
+    return ()
+
+
+def _height(first: Line, second: Line) -> float:
+    return max(first.row.height, second.row.height)
+
+
+def _only_amounts(line: Line) -> bool:
+    """Whether a row has amounts and at most a currency or tax code beside them."""
+    letters = line.letters
+    for mark in ("RM", "MYR", "EURO", "EUR", "CHF", "GBP", "USD"):
+        letters -= len(mark) * line.folded.count(mark)
+    return letters <= 2

@@ -1,0 +1,121 @@
+"""Taxes by rate: rows in which a net, a rate and a tax agree with each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import combinations
+
+from daemon.receipts.lines import Line, Printed
+from daemon.receipts.model import NOT_FOUND, Field, TaxRate, money
+from daemon.receipts.statements import Kind, Statement
+
+_CENT = Decimal("0.01")
+_SLACK = Decimal("0.02")
+_HIGHEST_RATE = Decimal(30)
+_LONE_RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,2})?)(?![\d.,%]|\s?[X*])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: Line
+    tax: TaxRate
+
+
+def taxes_of(
+    lines: Sequence[Line], statements: Sequence[Statement]
+) -> tuple[tuple[TaxRate, ...], Field]:
+    """The taxes by rate, and their sum."""
+    rows = _unique(_tax_rows(lines, statements))
+    stated = [s for s in statements if s.kind is Kind.TAX and s.value is not None]
+    if rows:
+        total = sum((row.tax.amount for row in rows), Decimal(0))
+        places = tuple(place for row in rows for place in row.line.row.places)
+        confirmed = any(s.value == total for s in stated) or any(row.tax.net for row in rows)
+        return tuple(row.tax for row in rows), Field(
+            money(total), 0.93 if confirmed else 0.75, places
+        )
+    whole = _stated_sum(stated)
+    return (), whole
+
+
+def _stated_sum(stated: Sequence[Statement]) -> Field:
+    """The tax that rows state without a rate: the row that says total, else the first one."""
+    if not stated:
+        return NOT_FOUND
+    chosen = next((s for s in stated if "total" in s.marks and not s.in_summary), stated[0])
+    value = chosen.amounts[-1]
+    return Field(money(value.value), 0.75, (value.place,))
+
+
+def _unique(rows: Iterator[_Row]) -> list[_Row]:
+    """One row per rate: the fullest; a receipt often says the same twice."""
+    best: dict[tuple[Decimal | None, Decimal], _Row] = {}
+    for row in rows:
+        key = (row.tax.rate, row.tax.amount)
+        if key not in best or (best[key].tax.net is None and row.tax.net is not None):
+            best[key] = row
+    by_rate: dict[Decimal | None, list[_Row]] = {}
+    for row in best.values():
+        by_rate.setdefault(row.tax.rate, []).append(row)
+    kept: list[_Row] = []
+    for same in by_rate.values():
+        full = [row for row in same if row.tax.net is not None]
+        kept.extend(full[:1] or same[:1])
+    return sorted(kept, key=lambda row: row.line.index)
+
+
+def _tax_rows(lines: Sequence[Line], statements: Sequence[Statement]) -> Iterator[_Row]:
+    tax_lines = {s.line.index for s in statements if s.kind is Kind.TAX}
+    in_summary = False
+    for line in lines:
+        in_summary = in_summary or "summary" in line.marks
+        taxed = line.index in tax_lines or "tax" in line.marks
+        if not line.money or not (in_summary or taxed):
+            continue
+        found = _row_of(line, taxed=taxed, in_summary=in_summary)
+        if found is not None:
+            yield _Row(line, found)
+
+
+def _row_of(line: Line, *, taxed: bool, in_summary: bool) -> TaxRate | None:
+    rates = list(line.rates) or (list(_lone_rates(line)) if in_summary else [])
+    rates = [rate for rate in rates if rate <= _HIGHEST_RATE]
+    for rate in rates:
+        for net, tax in _pairs(line.money):
+            if _agree(rate, net, tax):
+                return TaxRate(rate, net, tax)
+    if len(line.rates) == 1 and taxed and rates and len(line.money) == 1:
+        if line.marks & {"total", "due"} and "contained" not in line.marks:
+            return None
+        return TaxRate(rates[0], None, line.money[0].value)
+    return None
+
+
+def _lone_rates(line: Line) -> Iterator[Decimal]:
+    """Numbers of a table row that may be its rate although no percent sign stands by them."""
+    first = line.money[0].start
+    for match in _LONE_RATE.finditer(line.folded[: first + 1]):
+        yield Decimal(match[1].replace(",", "."))
+    for amount in line.money:
+        yield abs(amount.value)
+
+
+def _pairs(amounts: Sequence[Printed]) -> Iterator[tuple[Decimal, Decimal]]:
+    """Net and tax as a row may print them: both, or the gross and one of them."""
+    values = [amount.value for amount in amounts[:4]]
+    for one, other in combinations(values, 2):
+        larger, smaller = (one, other) if abs(one) >= abs(other) else (other, one)
+        yield larger, smaller
+    for one, other in combinations(values, 2):
+        larger, smaller = (one, other) if abs(one) >= abs(other) else (other, one)
+        yield larger - smaller, smaller
+
+
+def _agree(rate: Decimal, net: Decimal, tax: Decimal) -> bool:
+    if rate == 0:
+        return tax == 0 and net != 0
+    expected = (net * rate / 100).quantize(_CENT, ROUND_HALF_UP)
+    return tax != 0 and abs(expected - tax) <= _SLACK and abs(tax) > _SLACK

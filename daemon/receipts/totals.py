@@ -1,0 +1,220 @@
+"""Which of the printed amounts is the total: candidates, the evidence for each, the choice.
+
+Every candidate is a number that the receipt prints; evidence moves its score, never its value.
+The weights are the log odds that development data (SROIE, CC BY 4.0) suggested, rounded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from daemon.receipts.lines import Line, Printed, Text
+from daemon.receipts.statements import PAYMENTS, Kind, Statement
+
+_LABELLED = {
+    Kind.ROUNDED: 9.0,
+    Kind.DUE: 6.0,
+    Kind.TOTAL: 5.0,
+    Kind.CARD: 2.2,
+    Kind.WALLET: 2.0,
+    Kind.AMOUNT: 1.8,
+    Kind.SUBTOTAL: 1.5,
+    Kind.NET: 0.8,
+    Kind.CASH: 1.0,
+}
+WEIGHTS: Mapping[str, float] = {
+    "in_summary": -2.5,
+    "table_row": -1.5,
+    "position": 1.0,
+    "paid_less_change": 3.0,
+    "not_paid_less_change": -0.5,
+    "paid_exactly": 1.0,
+    "composed": 1.2,
+    "items": 1.5,
+    "repeated": 0.35,
+    "rounded_to_five": 1.2,
+    "mended": -0.3,
+    "largest": 0.5,
+    "below": -0.3,
+    "one_rate": -1.0,
+}
+_NOTHING = Decimal(0)
+_FIVE_CENTS = Decimal("0.05")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An amount that may be the total, with what speaks for and against it."""
+
+    value: Decimal
+    statement: Statement | None
+    printed: Printed
+    label: float
+    evidence: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """The evidence, weighed."""
+        return self.label + sum(WEIGHTS[name] * size for name, size in self.evidence.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The labelled amounts that a total can be checked against; None where not printed."""
+
+    paid: Decimal | None
+    change: Decimal | None
+    by_card: tuple[Decimal, ...]
+    subtotal: Decimal | None
+    extras: Decimal
+    taxes: tuple[Decimal, ...]
+    rounding: Decimal
+    items: Decimal | None
+
+    @property
+    def settled(self) -> Decimal | None:
+        """What was given less what came back."""
+        if self.paid is None or self.change is None or self.paid < self.change:
+            return None
+        return self.paid - self.change
+
+
+def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
+    """The amounts of a receipt that arithmetic can use."""
+    values = _values(statements)
+    change = values.get(Kind.CHANGE)
+    cash = values.get(Kind.CASH)
+    extras = [s.value for s in statements if s.kind in (Kind.TIP, Kind.SERVICE)]
+    discounts = [abs(s.value) for s in statements if s.kind is Kind.DISCOUNT and s.value]
+    rounding = [s.value for s in statements if s.kind is Kind.ROUNDING and s.value is not None]
+    taxes = [s.value for s in statements if s.kind is Kind.TAX and s.value is not None]
+    return Facts(
+        paid=None if cash is None else abs(cash),
+        change=None if change is None else abs(change),
+        by_card=tuple(
+            s.value
+            for s in statements
+            if s.kind in (Kind.CARD, Kind.WALLET) and s.value is not None
+        ),
+        subtotal=values.get(Kind.SUBTOTAL),
+        extras=sum((v for v in extras if v is not None), _NOTHING) - sum(discounts, _NOTHING),
+        taxes=tuple(taxes),
+        rounding=rounding[0] if rounding else _NOTHING,
+        items=items,
+    )
+
+
+def _values(statements: Sequence[Statement]) -> dict[Kind, Decimal]:
+    values: dict[Kind, Decimal] = {}
+    for statement in statements:
+        if statement.value is None:
+            continue
+        if statement.kind in (Kind.CHANGE, Kind.CASH):
+            values[statement.kind] = statement.value
+        else:
+            values.setdefault(statement.kind, statement.value)
+    return values
+
+
+def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> list[Candidate]:
+    """All amounts that may be the total, best first."""
+    found: list[Candidate] = []
+    count = max(1, len(text.lines))
+    for statement in statements:
+        label = _LABELLED.get(statement.kind)
+        if label is None:
+            continue
+        printed = statement.amounts[-1]
+        if printed.value == 0:
+            continue
+        candidate = Candidate(printed.value, statement, printed, label)
+        candidate.evidence["position"] = statement.line.index / count
+        if statement.in_summary and statement.kind is not Kind.ROUNDED:
+            candidate.evidence["in_summary"] = 1
+        if len(statement.amounts) >= 3:
+            candidate.evidence["table_row"] = 1
+        if statement.line.rates and statement.kind in (Kind.DUE, Kind.TOTAL):
+            candidate.evidence["one_rate"] = 1
+        if statement.below:
+            candidate.evidence["below"] = 1
+        found.append(candidate)
+    found.extend(_unlabelled(text.lines, facts, found))
+    printed_values = Counter(abs(p.value) for line in text.lines for p in line.money)
+    _weigh(found, facts, printed_values)
+    found.sort(key=lambda c: -c.score)
+    return found
+
+
+def _unlabelled(lines: Sequence[Line], facts: Facts, known: Sequence[Candidate]) -> list[Candidate]:
+    """The printed amount that was paid less the change, and the largest one if nothing else is."""
+    values = {candidate.value for candidate in known}
+    extra: list[Candidate] = []
+    money = [(line, printed) for line in lines for printed in line.money if printed.value != 0]
+    settled = facts.settled
+    if settled is not None and settled not in values:
+        match = next((printed for _, printed in money if printed.value == settled), None)
+        if match is not None:
+            extra.append(Candidate(settled, None, match, 1.0))
+    for value in possible_totals(facts) - values:
+        match = next((printed for _, printed in money if printed.value == value), None)
+        if match is not None:
+            extra.append(Candidate(value, None, match, 0.5))
+    if not known and money:
+        largest = max((printed for _, printed in money), key=lambda printed: printed.value)
+        extra.append(Candidate(largest.value, None, largest, 0.0))
+    return extra
+
+
+def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) -> None:
+    sums = possible_totals(facts)
+    largest = max((c.value for c in found), default=_NOTHING)
+    for candidate in found:
+        value, evidence = candidate.value, candidate.evidence
+        if facts.settled is not None:
+            name = "paid_less_change" if value == facts.settled else "not_paid_less_change"
+            evidence[name] = 1
+        if value in facts.by_card and not _is_payment(candidate):
+            evidence["paid_exactly"] = 1
+        if value in sums:
+            evidence["composed"] = 1
+        if facts.items is not None and value == facts.items:
+            evidence["items"] = 1
+        evidence["repeated"] = min(3, printed[abs(value)] - 1)
+        if candidate.printed.mended:
+            evidence["mended"] = 1
+        if value == largest:
+            evidence["largest"] = 1
+        if _rounded_sibling(candidate, found, facts.rounding):
+            evidence["rounded_to_five"] = 1
+
+
+def _is_payment(candidate: Candidate) -> bool:
+    return candidate.statement is not None and candidate.statement.kind in PAYMENTS
+
+
+def possible_totals(facts: Facts) -> set[Decimal]:
+    """The totals that the printed parts add up to: with the tax in them, or on top."""
+    sums: set[Decimal] = set()
+    for base in (facts.subtotal, facts.items):
+        if base is None:
+            continue
+        every_tax = sum(facts.taxes, _NOTHING)
+        for tax in {_NOTHING, every_tax, *facts.taxes}:
+            for extras in {_NOTHING, facts.extras}:
+                whole = base + tax + extras
+                if tax or extras or facts.rounding:
+                    sums.add(whole + facts.rounding)
+    return sums
+
+
+def _rounded_sibling(candidate: Candidate, found: Sequence[Candidate], rounding: Decimal) -> bool:
+    """Whether this is another candidate after its rounding to five cents."""
+    if not rounding or candidate.value % _FIVE_CENTS:
+        return False
+    return any(
+        abs(candidate.value - other.value) == abs(rounding) and other.value % _FIVE_CENTS
+        for other in found
+    )
