@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -11,6 +12,7 @@ from daemon.errors import EnvironmentFaultError
 from daemon.files import environment_fault
 
 _SYSCTLS = Path("/proc/sys/fs/inotify")
+_DESCRIPTORS_OF_A_READER = 3  # inotify and both ends of a pipe
 
 
 def limit_fault(error: OSError, doing: str) -> EnvironmentFaultError:
@@ -43,8 +45,11 @@ def _of_sysctl(name: str, doing: str) -> EnvironmentFaultError:
 
 def _descriptors_used_up() -> bool:
     """Whether it is our own table of descriptors that is full: inotify says EMFILE for both."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
-        return True
+    with contextlib.ExitStack() as opened:
+        try:
+            for _ in range(_DESCRIPTORS_OF_A_READER):
+                descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                opened.callback(os.close, descriptor)
+        except OSError:
+            return True
     return False

@@ -6,6 +6,7 @@ for half a second; here its reader thread (`InotifyFD`) calls us directly. See i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -49,7 +50,13 @@ class _Reader(InotifyFD):
     """watchdog's reader thread, which here says so when it ends before it is told to."""
 
     def __init__(self, on_end: Callable[[OSError], None]) -> None:
-        super().__init__()
+        try:
+            super().__init__()
+        except OSError:
+            # The inotify instance may be open already and the pipe beside it not.
+            with contextlib.suppress(AttributeError):
+                os.close(self._inotify_fd)
+            raise
         self._on_end = on_end
         # Until the thread reads, nobody but close() is there to release the descriptors.
         self._is_reading = False

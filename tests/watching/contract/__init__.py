@@ -1,0 +1,1 @@
+"""What every watcher promises, run against each."""
