@@ -71,7 +71,7 @@ def _draw_row(pen: ImageDraw.ImageDraw, row: Row, middle: int, style: Style) -> 
         pen.text(place, cell.text, fill=style.ink, font=font, anchor=_ANCHORS[cell.anchor])
 
 
-def set_pdf(rows: tuple[Row, ...], *, size: float = 9.0, width: float = 260.0) -> bytes:
+def set_pdf(rows: tuple[Row, ...], *, size: float = 9.0, width: float = 300.0) -> bytes:
     """Rows as a PDF of one page with real text; lengths in points.
 
     Set in Courier, whose advance of 0.6 em is in the standard (ISO 32000-1, 9.6.2.2), so that

@@ -1,0 +1,45 @@
+"""What the README tells people to type and to write is right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from daemon.config.load import load
+from tests.readme import ROOT, shell_blocks
+
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def test_the_first_two_blocks_are_one_line_each() -> None:
+    """The first block sets up and runs the demonstration, the second sets up and runs the tests."""
+    first, second, *_ = shell_blocks()
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.endswith("&& .venv/bin/inboxd demo\n")
+    assert second.endswith("&& .venv/bin/python -m pytest\n")
+    assert second.rpartition(" && ")[0] == first.rpartition(" && ")[0].replace(
+        "requirements.lock", "requirements-dev.lock"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", SETTINGS, ids=lambda text: "+".join(yaml.safe_load(text)["inboxes"])
+)
+def test_every_configuration_shown_is_valid(text: str, tmp_path: Path) -> None:
+    """Each YAML block loads; recipes leave out `state`, which a service has from systemd."""
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    config = load(file, environment={"STATE_DIRECTORY": str(tmp_path / "state")})
+    assert config.inboxes
+
+
+def test_links_lead_somewhere() -> None:
+    """Every link to a file of the repository has its file."""
+    targets = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+    assert targets
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert missing == []
