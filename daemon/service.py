@@ -13,7 +13,7 @@ from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
 from daemon.config.load import load
 from daemon.config.model import Config, InboxConfig
-from daemon.errors import ConfigError, LedgerError
+from daemon.errors import ConfigError, EnvironmentFaultError, LedgerError
 from daemon.jobs.model import ENDS, Sighting, State
 from daemon.jobs.state_folder import StateFolder
 from daemon.jobs.store import JobStore
@@ -309,7 +309,7 @@ class Service:
             if config.state != self.config.state:
                 raise LedgerError("state_moved", "`state` cannot change while running; restart")
             self._pipeline.reload(config)
-        except (ConfigError, LedgerError) as error:
+        except (ConfigError, EnvironmentFaultError) as error:
             self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
         else:
             old, self.config = self.config, config

@@ -74,7 +74,8 @@ def _prepared(change: Prepared, connection: sqlite3.Connection, now: float) -> s
         {
             "id": change.job,
             "preparation": preparation_json(preparation),
-            "sha256": preparation.sha256,
+            # Only what may be delivered counts as content that was taken before.
+            "sha256": None if preparation.refusal else preparation.sha256,
             "duplicate_of": other,
             "reading": change.reading,
             "timings": timings_json(change.timings),

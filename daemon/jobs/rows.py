@@ -64,6 +64,7 @@ def preparation_json(preparation: Preparation) -> str:
     """A preparation as it is kept."""
     return _dump(
         {
+            "sha256": preparation.sha256,
             "media_type": preparation.media_type,
             "size": preparation.size,
             "checks": preparation.checks,
@@ -77,7 +78,7 @@ def _preparation(row: sqlite3.Row) -> Preparation | None:
         return None
     kept = json.loads(row["preparation"])
     return Preparation(
-        sha256=row["sha256"],
+        sha256=kept["sha256"],
         media_type=kept["media_type"],
         size=kept["size"],
         checks=tuple((check, ok, detail) for check, ok, detail in kept["checks"]),

@@ -18,7 +18,7 @@ from daemon.jobs.decide import PREPARE, READ, deliver_step
 from daemon.jobs.model import DeliveryState, Job, ReadingState
 from daemon.pipeline.delivering import Delivering
 from daemon.pipeline.flights import Flight
-from daemon.pipeline.places import NoRightsError
+from daemon.pipeline.places import NotNowError
 from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.reading import Reading
 from daemon.pipeline.route import Route
@@ -26,7 +26,7 @@ from daemon.pipeline.step import StepEnded
 from daemon.pipeline.workers import WorkerPool
 
 _LOOK_AGAIN = 2.0
-_RIGHTS_AGAIN = 60.0
+_NOT_NOW_AGAIN = 30.0
 _FAULT_AGAIN = 60.0
 
 Handback = Callable[[StepEnded], None]
@@ -151,8 +151,8 @@ class Dispatch:
         """A named supervisor: what a step raises becomes something the coordinator can act on."""
         try:
             ended = StepEnded(job.id, step, run())
-        except NoRightsError as error:
-            ended = StepEnded(job.id, step, fault=error.fault, retry_in=_RIGHTS_AGAIN)
+        except NotNowError as error:
+            ended = StepEnded(job.id, step, fault=error.fault, retry_in=_NOT_NOW_AGAIN)
         except InboxdError as error:
             if error.code == "changed" and step != PREPARE:
                 ended = StepEnded(job.id, step, **_unable(job, step, error.fault))

@@ -10,6 +10,7 @@ from daemon.config.model import Config
 from daemon.delivery.pacing import Breaker, Lane
 from daemon.delivery.registry import open_destination
 from daemon.errors import Fault
+from daemon.jobs.model import ENDS
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
 from daemon.pipeline.coordinator import Coordinator
@@ -48,9 +49,11 @@ class Pipeline:
         )
         self._outlets = self._open_outlets(config)
         self.progress = ProgressTable(clock)
+        self._store = store
+        self._routes = routes_of(config)
         self.coordinator = Coordinator(
             store,
-            routes_of(config),
+            self._routes,
             environment=environment_of(config, limits),
             teller=teller,
             clock=clock,
@@ -69,7 +72,13 @@ class Pipeline:
         )
 
     def start(self, on_crash: Callable[[BaseException], None]) -> None:
-        """Go on with what the ledger holds; `on_crash` is told when the pipeline itself fails."""
+        """Go on with what the ledger holds; `on_crash` is told when the pipeline itself fails.
+
+        Raises EnvironmentFaultError where a folder cannot be made or written.
+        """
+        for route in self._routes.values():
+            route.places.make()
+            route.places.tidy(self._is_over)
         self.coordinator.on_crash = on_crash
         self.coordinator.start(self._dispatch)
 
@@ -89,14 +98,18 @@ class Pipeline:
         }
 
     def reload(self, config: Config) -> None:
-        """Go on under another configuration; raises ConfigError with nothing changed.
+        """Go on under another configuration; raises ConfigError or EnvironmentFaultError otherwise.
 
         The number of workers and the OCR engine stay until the next start.
         """
+        routes = routes_of(config)
+        for route in routes.values():
+            route.places.make()
         outlets = self._open_outlets(config)
+        self._routes = routes
         old, self._outlets = self._outlets, outlets
         self._dispatch.replace_outlets(outlets)
-        self.coordinator.reroute(routes_of(config), environment_of(config, self._limits))
+        self.coordinator.reroute(self._routes, environment_of(config, self._limits))
         # Deliveries under way hold their destination; idle connections are all that closes here.
         for outlet in old.values():
             outlet.destination.close()
@@ -123,6 +136,10 @@ class Pipeline:
     def hurry(self) -> None:
         """End what is under way at once, after `stop` began."""
         self.coordinator.interrupt()
+
+    def _is_over(self, job: str) -> bool:
+        found = self._store.get(job)
+        return found is None or found.state in ENDS
 
     def _open_outlets(self, config: Config) -> Mapping[str, Outlet]:
         used = {name for inbox in config.inboxes.values() for name in inbox.deliver}

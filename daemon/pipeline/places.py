@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,8 +32,8 @@ class Claim(Enum):
     CHANGED = "changed"
 
 
-class NoRightsError(InboxdError):
-    """The file itself may not be read or moved; others may well be."""
+class NotNowError(InboxdError):
+    """This file cannot be taken at the moment; those of other inboxes may well be."""
 
     kind = Kind.ENVIRONMENT
 
@@ -56,6 +58,34 @@ class Places:
             rejected=os.fsencode(config.rejected_folder),
             keep=config.originals == "keep",
         )
+
+    def make(self) -> None:
+        """Make the folders that are ours to make, and see that all can be written.
+
+        A missing inbox is left alone: it may be a mount that is yet to come. Raises
+        EnvironmentFaultError.
+        """
+        if not os.path.isdir(self.inbox):
+            return
+        for folder in (self.work, self.done, self.rejected):
+            try:
+                os.makedirs(folder, mode=0o700 if folder == self.work else 0o750, exist_ok=True)
+            except OSError as error:
+                raise environment_fault(error, f"the folder {os.fsdecode(folder)}") from error
+        ours = (self.work, self.done, self.rejected, *(() if self.keep else (self.inbox,)))
+        for folder in ours:
+            if not os.access(folder, os.W_OK | os.X_OK):
+                denied = PermissionError(errno.EACCES, "Permission denied")
+                raise environment_fault(denied, f"the folder {os.fsdecode(folder)}")
+
+    def tidy(self, is_over: Callable[[str], bool]) -> None:
+        """Remove from work/ what a crash left of jobs that are over; originals stay."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.work) as entries:
+            for entry in entries:
+                job, _, kind = entry.name.lstrip(b".").partition(b".")
+                ours = kind in (b"reading", b"reading.tmp")
+                if ours and is_over(job.decode("ascii", "replace")):
+                    unlink_if_there(entry.path)
 
     def folder(self, name: str) -> bytes:
         """The folder that an ending names."""
@@ -86,13 +116,13 @@ class Places:
     def claim(self, job: Job) -> Claim:
         """Make the file ours with one rename; a second call finds it done.
 
-        Raises EnvironmentFaultError where our machine forbids it, NoRightsError where only this
-        file does.
+        Raises EnvironmentFaultError where our machine forbids it, NotNowError where only this file
+        or its inbox does.
         """
         try:
             return self._keep(job) if self.keep else self._take(job)
         except PermissionError as error:
-            raise NoRightsError(
+            raise NotNowError(
                 "no_rights", f"{job.name} may not be taken ({error.strerror}); see to its rights"
             ) from error
         except OSError as error:
@@ -151,7 +181,7 @@ class Places:
         except OSError:
             there = False
         if not there:
-            raise EnvironmentFaultError(
+            raise NotNowError(
                 "inbox_missing", f"the inbox {os.fsdecode(self.inbox)} is missing; mount or make it"
             )
         return Claim.GONE
