@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from daemon.errors import InboxdError, Kind, StoppedError
 from daemon.files import identity
@@ -33,7 +33,7 @@ def read_content(
     """
     size = before.st_size
     head = os.pread(descriptor, min(size, max(block, HEAD)), 0) if size else b""
-    digest = hashlib.sha256(head)
+    digest = sha256(head)
     if size > len(head):
         buffer = memoryview(bytearray(block))
         for count in _blocks(descriptor, buffer, len(head), size):

@@ -32,8 +32,6 @@ def is_probably_cut_off(file: BinaryIO, media_type: str) -> bool:
     tail = file.read(_TAIL)
     if media_type == "image/jpeg":
         return b"\xff\xd9" not in tail  # EOI: ITU-T T.81, B.1.1.3
-    if media_type == "image/gif":
-        return not tail.rstrip(b"\0").endswith(b";")  # GIF89a, 27
     if media_type == "application/pdf":
         return b"%%EOF" not in tail  # ISO 32000-2, 7.5.5
     if media_type == "image/bmp":
@@ -66,6 +64,31 @@ def _png(file: BinaryIO, size: int) -> bool:
             return True
         last = name
     return last != b"IEND"
+
+
+def _gif(file: BinaryIO, _end: int) -> bool:
+    """The blocks end without a trailer (GIF89a, 27)."""
+    file.seek(10)
+    flags = file.read(1)[:1] or b"\0"
+    file.seek(13 + _colour_table(flags[0]))
+    while introducer := file.read(1):
+        if introducer == b",":  # an image: its table, a code size, then its data
+            descriptor = file.read(9)
+            if len(descriptor) < 9:
+                return True
+            file.seek(_colour_table(descriptor[8]) + 1, os.SEEK_CUR)
+        elif introducer == b"!":
+            file.seek(1, os.SEEK_CUR)
+        else:
+            return False  # the trailer, or no block at all
+        while (length := file.read(1)) and length != b"\0":
+            file.seek(length[0], os.SEEK_CUR)
+    return True
+
+
+def _colour_table(flags: int) -> int:
+    """Bytes of the table that flags announce (GIF89a, 18 and 20)."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _webp(file: BinaryIO, size: int) -> bool:
@@ -141,6 +164,7 @@ def _numbers(file: BinaryIO, place: int, form: str) -> tuple[int, ...]:
 
 _SURE: dict[str, Callable[[BinaryIO, int], bool]] = {
     "image/png": _png,
+    "image/gif": _gif,
     "image/webp": _webp,
     "image/tiff": _tiff,
     "image/heic": _boxes,

@@ -8,6 +8,7 @@ import warnings
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.MpoImagePlugin import MpoImageFile
 
 from daemon.errors import RefusedError
 from daemon.validation.bounds import Bounds
@@ -64,13 +65,21 @@ def _opened(file: BinaryIO, bounds: Bounds) -> Image.Image:
 def _prove_jpeg(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
     """Decode a JPEG at an eighth of its size: all of its data is read, little memory is used.
 
-    A second picture inside (format MPO, as phones write it) is no page and not looked at.
+    A second picture inside (format MPO, as phones write it) is no page and not decoded.
     """
     with _opened(file, bounds) as image:
         checks.append(_pixels(image))
+        if isinstance(image, MpoImageFile) and _length(image) > os.fstat(file.fileno()).st_size:
+            raise RefusedError("truncated", "the file ends before its second picture does")
         image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
     checks.append(Check("pages", ok=True, detail="1"))
+
+
+def _length(image: MpoImageFile) -> int:
+    """Bytes of all pictures in a multi-picture file (CIPA DC-007, 5.2.3.2)."""
+    entries = (image.mpinfo or {}).get(0xB002, ())
+    return sum(entry["Size"] for entry in entries)
 
 
 def _prove_pages(image: Image.Image, bounds: Bounds, checks: list[Check]) -> None:

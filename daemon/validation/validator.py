@@ -169,8 +169,8 @@ def _verdict_unopened(path: bytes, error: OSError) -> Verdict:
         what = _what_it_is(path)
         fault = refusal("not_a_regular_file", f"{what} is not a file; its content is not touched")
         return Verdict(0, None, None, (Check("file", ok=False, detail=what),), fault)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        # One file without rights must not stop the whole inbox, so it is not an environment fault.
+    if error.errno in (errno.EACCES, errno.EPERM) and os.path.lexists(path):
+        # We can see it in its folder, so it is this one file and no reason to stop the others.
         fault = refusal(
             "not_readable", "the daemon's user may not read the file; give it the right and retry"
         )
