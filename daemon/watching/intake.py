@@ -208,9 +208,11 @@ class Intake:
                 self._scan()
             # That an unready file still changes is no news; that it was closed is.
             self._settle(
-                path for path, closed in hints.items() if closed or not self._looking.waits(path)
+                (path, closed)
+                for path, closed in hints.items()
+                if closed or not self._looking.waits(path)
             )
-            self._settle(self._looking.take_due())
+            self._settle((path, False) for path in self._looking.take_due())
         except EnvironmentFaultError as fault:
             self._looking.clear()
             self.rescan()
@@ -240,7 +242,7 @@ class Intake:
         )
         try:
             count = self._settle(
-                path
+                (path, False)
                 for path, _ in entries
                 if self._selection.takes(path) and not self._looking.waits(path)
             )
@@ -252,13 +254,16 @@ class Intake:
         self._next_scan = now + max(self._limits.rescan_every, (now - began) * _SCAN_SHARE)
         return count
 
-    def _settle(self, paths: Iterable[bytes]) -> int:
-        """Look at each file and hand over those that are ready; returns their number."""
+    def _settle(self, paths: Iterable[tuple[bytes, bool]]) -> int:
+        """Look at each file and hand over those that are ready; returns their number.
+
+        With each path comes whether a hint said that its writer is done.
+        """
         batch: list[Sighting] = []
         count = 0
-        for path in paths:
+        for path, closed in paths:
             self._check_stop()
-            sighting = self._looking.look(path)
+            sighting = self._looking.look(path, closed=closed)
             if sighting is None:
                 continue
             batch.append(sighting)

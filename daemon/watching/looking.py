@@ -70,10 +70,11 @@ class Looking:
         """Forget all files: their folder is not there."""
         self._table.clear()
 
-    def look(self, path: bytes) -> Sighting | None:
+    def look(self, path: bytes, *, closed: bool) -> Sighting | None:
         """Look at one file: its sighting if it is ready, else None with the next look arranged.
 
-        Raises EnvironmentFaultError where we have no descriptors or memory left.
+        `closed` says that a hint has just reported a writer done with it. Raises
+        EnvironmentFaultError where we have no descriptors or memory left.
         """
         found = observe(self._folder, path, ask_lease=self._ask_lease)
         now = self._clock.monotonic()
@@ -82,6 +83,7 @@ class Looking:
                 kind=found.kind,
                 lease=found.lease,
                 ending=found.ending,
+                closed=closed,
                 quiet=self._table.quiet_for(path, found.identity, now),
                 settle=self._settle,
                 patience=self._patience,

@@ -8,6 +8,8 @@ from enum import StrEnum
 from daemon.watching.ending import Ending
 
 _SHORTEST_WAIT = 0.05
+_SOON = 0.01
+_OPEN = "open for writing"
 
 
 class FileKind(StrEnum):
@@ -34,13 +36,15 @@ class Lease(StrEnum):
 class Observation:
     """What is known of one file at one moment; times in seconds on a clock that never goes back.
 
-    `quiet` is how long ago we last saw its size, mtime or inode change, 0 at the first look.
+    `closed` says that the kernel has just reported a writer done with it. `quiet` is how long ago
+    we last saw its size, mtime or inode change, 0 at the first look.
     `settle` is the inbox's quiet time, `patience` how many of them an empty or cut file is given.
     """
 
     kind: FileKind
     lease: Lease
     ending: Ending
+    closed: bool
     quiet: float
     settle: float
     patience: float
@@ -83,7 +87,8 @@ def settle(seen: Observation) -> Decision:
     if seen.kind is FileKind.UNREADABLE:
         return _look_again(seen, "cannot be read")
     if seen.lease is Lease.OPEN:
-        return _look_again(seen, "open for writing")
+        # The event of closing comes a moment before the kernel counts the writer out.
+        return Wait(_SOON, _OPEN) if seen.closed else _look_again(seen, _OPEN)
     if seen.ending in (Ending.EMPTY, Ending.CUT):
         reason = "empty" if seen.ending is Ending.EMPTY else "looks cut off"
         return _wait_until(seen, seen.patience * seen.settle, reason)

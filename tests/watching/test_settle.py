@@ -17,6 +17,7 @@ observations = st.builds(
     kind=st.sampled_from(FileKind),
     lease=st.sampled_from(Lease),
     ending=st.sampled_from(Ending),
+    closed=st.booleans(),
     quiet=seconds,
     settle=st.floats(0.0, 3600.0),
     patience=st.floats(0.0, 100.0),
@@ -25,6 +26,7 @@ WHOLE = Observation(
     kind=FileKind.REGULAR,
     lease=Lease.CLOSED,
     ending=Ending.COMPLETE,
+    closed=False,
     quiet=0.0,
     settle=1.0,
     patience=10.0,
@@ -42,6 +44,12 @@ class TestSettle:
         decision = settle(replace(WHOLE, lease=Lease.OPEN, quiet=86_400.0))
         assert isinstance(decision, Wait)
         assert decision.reason == "open for writing"
+
+    def test_just_closed(self) -> None:
+        """A writer that was just reported done is asked about again at once, not much later."""
+        decision = settle(replace(WHOLE, lease=Lease.OPEN, closed=True))
+        assert isinstance(decision, Wait)
+        assert decision.seconds < 0.05
 
     def test_unknown(self) -> None:
         """Where the kernel cannot tell, a file must have been quiet for the settle time."""
@@ -93,7 +101,7 @@ class TestSettle:
         """A wait is never nothing, which would spin, nor longer than patience gives."""
         decision = settle(seen)
         if isinstance(decision, Wait):
-            most = max(seen.settle, 0.05) * max(seen.patience, 1.0)
+            most = max(seen.settle, 0.05) * max(seen.patience, 1.0) + 1e-6
             assert 0.0 < decision.seconds <= most
             assert decision.reason
 
