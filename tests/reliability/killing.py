@@ -1,0 +1,184 @@
+"""Kills a real daemon over and over while files go through it, and says what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from tests.receiver import Receiver, failing_at_random
+
+_CONFIG = """\
+state: state
+workers: 4
+inboxes:
+  box:
+    path: inbox
+    settle: 100ms
+    accept: ["*/*"]
+    max_size: 100MB
+    deliver: [server]
+    read: none
+destinations:
+  server:
+    type: http
+    url: {url}
+    data: {{sha256: "{{sha256}}"}}
+    retry: {{attempts: 4, initial: 10ms, max: 100ms, give_up_after: 1h}}
+    timeout: {{connect: 2s, read: 5s}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found when all was over; every list should be empty."""
+
+    kills: int
+    requests: int
+    not_done: list[str] = field(default_factory=list)
+    bad_sidecars: list[str] = field(default_factory=list)
+    not_received: list[str] = field(default_factory=list)
+    several_keys: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+
+
+class KillRun:
+    """One run in `folder`: `files` dropped bit by bit while the daemon is killed `kills` times."""
+
+    def __init__(self, folder: Path, *, files: int, kills: int, seed: int) -> None:
+        self._folder = folder
+        self._kills = kills
+        self._seed = seed
+        self._pick = random.Random(seed)
+        self._contents = self._make_contents(files)
+        self._inbox = folder / "inbox"
+        self._inbox.mkdir()
+
+    def run(self) -> Outcome:
+        """Do it all and look at the end state."""
+        with Receiver(otherwise=failing_at_random(self._seed)) as receiver:
+            config = self._folder / "config.yaml"
+            config.write_text(_CONFIG.format(url=receiver.url))
+            waiting = list(self._contents.items())
+            for number in range(self._kills):
+                left = self._kills - number
+                self._live_and_die(config, [waiting.pop() for _ in range(-(-len(waiting) // left))])
+            self._finish(config)
+            return self._outcome(receiver)
+
+    def _make_contents(self, count: int) -> dict[str, bytes]:
+        contents = {}
+        for number in range(count):
+            if number % 5 == 0:
+                picture = BytesIO()
+                colour = tuple(self._pick.randbytes(3))
+                Image.new("RGB", (30 + number % 50, 40), colour).save(picture, "PNG")
+                contents[f"picture {number}.png"] = picture.getvalue()
+                continue
+            size = self._pick.choice((0, 1, 500, 4_000, 70_000, 300_000, 3_000_000))
+            contents[f"file-{number}.bin"] = b"%d:" % number + self._pick.randbytes(size)
+        return contents
+
+    def _start(self, config: Path) -> subprocess.Popen[bytes]:
+        log = (self._folder / "log.jsonl").open("ab")
+        with log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "daemon", "run", "-c", str(config)],
+                stderr=log,
+                stdout=log,
+            )
+
+    def _live_and_die(self, config: Path, drops: list[tuple[str, bytes]]) -> None:
+        """Start, drop files at odd moments, and kill at a moment of chance."""
+        daemon = self._start(config)
+        try:
+            # From before the ledger is open until long after the first files are through.
+            life = self._pick.choice((0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)) * 1.2
+            end = time.monotonic() + life * self._pick.uniform(0.6, 1.0)
+            for name, content in drops:
+                self._drop(name, content)
+                time.sleep(self._pick.uniform(0, 0.02))
+            while time.monotonic() < end:
+                assert daemon.poll() is None, f"the daemon ended by itself: {daemon.returncode}"
+                time.sleep(0.01)
+        finally:
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+
+    def _drop(self, name: str, content: bytes) -> None:
+        """Write in place, or beside and rename, as programs do."""
+        target = self._inbox / name
+        if self._pick.random() < 0.5:
+            target.write_bytes(content)
+            return
+        temporary = self._inbox / f".{name}.part"
+        temporary.write_bytes(content)
+        temporary.rename(target)
+
+    def _finish(self, config: Path) -> None:
+        """Let the daemon live until nothing is left to do, then stop it in good order."""
+        daemon = self._start(config)
+        try:
+            end = time.monotonic() + 120
+            while time.monotonic() < end and self._unfinished():
+                time.sleep(0.05)
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(60) == 0
+        finally:
+            daemon.kill()
+            daemon.wait()
+
+    def _unfinished(self) -> bool:
+        done = self._folder / "done"
+        return not done.is_dir() or len(os.listdir(done)) < 2 * len(self._contents)
+
+    def _outcome(self, receiver: Receiver) -> Outcome:
+        done = self._folder / "done"
+        outcome = Outcome(self._kills, len(receiver.requests))
+        keys = defaultdict(set)
+        whole = set()
+        for request in receiver.requests:
+            if request.complete and request.sha256:
+                keys[request.sha256].add(request.key)
+                whole.add(request.sha256)
+        for name, content in self._contents.items():
+            digest = hashlib.sha256(content).hexdigest()
+            original = done / name
+            if not original.is_file() or original.read_bytes() != content:
+                outcome.not_done.append(name)
+            if not _is_complete(done / f"{name}.json", digest):
+                outcome.bad_sidecars.append(name)
+            if digest not in whole:
+                outcome.not_received.append(name)
+            if len(keys[digest]) > 1:
+                outcome.several_keys.append(name)
+        expected = set(self._contents) | {f"{name}.json" for name in self._contents}
+        for folder in ("inbox", "work", "done", "rejected"):
+            names = set(os.listdir(self._folder / folder))
+            extra = names - expected if folder == "done" else names
+            outcome.left_over.extend(f"{folder}/{name}" for name in sorted(extra))
+        return outcome
+
+
+def _is_complete(path: Path, digest: str) -> bool:
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return (
+        facts["schema"] == "inboxd/sidecar/1"
+        and facts["status"] == "done"
+        and facts["file"]["sha256"] == digest
+        and [d["state"] for d in facts["deliveries"]] == ["delivered"]
+    )
