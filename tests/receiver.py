@@ -78,9 +78,15 @@ class Exchange:
         """Read the body to its end, or about `at_most` bytes of it."""
         goal = 0 if at_most is None else max(self.left - at_most, 0)
         while self.left > goal:
-            data = self.connection.take(min(self.left - goal, _BLOCK))
-            self.left -= len(data)
-            self._form.feed(data)
+            wanted = min(self.left - goal, _BLOCK)
+            if self._form.indifferent(wanted):
+                count = self.connection.skip(wanted)
+                self._form.skipped(count)
+            else:
+                data = self.connection.take(wanted)
+                count = len(data)
+                self._form.feed(data)
+            self.left -= count
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are; what came whole is on record before its answer goes out."""
@@ -165,6 +171,7 @@ class _Form:
         self._seen = 0
 
     def feed(self, data: memoryview) -> None:
+        """Take the next bytes of the body."""
         if self._head is not None:
             self._head += data
             data = memoryview(self._parts())
@@ -173,6 +180,15 @@ class _Form:
         self.size += len(file)
         if self.hashing:
             self.digest.update(file)
+
+    def indifferent(self, size: int) -> bool:
+        """Whether the next `size` bytes are content that need not be looked at."""
+        return not self.hashing and self._head is None and self._seen + size <= self._end
+
+    def skipped(self, size: int) -> None:
+        """Count content that was not looked at."""
+        self._seen += size
+        self.size += size
 
     def _parts(self) -> bytes:
         """Consume the parts before the file's content; returns what there is of the content."""
@@ -213,13 +229,22 @@ class _Connection:
         data, self._pending = self._pending[:size], self._pending[size:]
         if data:
             return data
+        return self._buffer[: self._receive(self._buffer[:size], 0)]
+
+    def skip(self, size: int) -> int:
+        """Let up to `size` bytes be thrown away by the kernel; returns how many, at least one."""
+        if self._pending or isinstance(self.socket, ssl.SSLSocket):
+            return len(self.take(size))
+        return self._receive(self._buffer[:size], socket.MSG_TRUNC)
+
+    def _receive(self, buffer: memoryview, flags: int) -> int:
         try:
-            count = self.socket.recv_into(self._buffer[:size])
+            count = self.socket.recv_into(buffer, flags=flags)
         except OSError as error:
             raise _ClosedError from error
         if not count:
             raise _ClosedError
-        return self._buffer[:count]
+        return count
 
     def serve(self) -> None:
         """Take one request after the other until the connection ends."""

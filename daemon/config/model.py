@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from daemon.config.units import Count, Duration, LocalPath, Pixels, Rate, Size, Wait, WorkerCount
-from daemon.config.words import HeaderName, HeaderValue, Listen, MediaRange, Template, Url
+from daemon.config.words import (
+    AnswerPath,
+    HeaderName,
+    HeaderValue,
+    Listen,
+    MediaRange,
+    Template,
+    Url,
+)
 
 DEFAULT_ACCEPT = (
     "image/jpeg",
@@ -206,7 +214,7 @@ class HttpDestinationConfig(DestinationConfig):
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
     timeout: TimeoutConfig = TimeoutConfig()
-    location: str | None = Field(
+    location: AnswerPath | None = Field(
         None, description="where a JSON answer names the file, such as $.url"
     )
     verify: bool | LocalPath = Field(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from daemon.config import template
+from daemon.config import answer_path, template
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _MEDIA_RANGE = re.compile(r"\*/\*|[\w.+-]+/(?:\*|[\w.+-]+)")
@@ -90,4 +90,5 @@ Url = Annotated[
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]
 MediaRange = Annotated[str, AfterValidator(check_media_range)]
+AnswerPath = Annotated[str, AfterValidator(answer_path.check), Field(examples=["$.url"])]
 Listen = Annotated[str, AfterValidator(check_listen), Field(examples=["127.0.0.1:9180"])]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from daemon import __version__
-from daemon.config import template
+from daemon.config import answer_path, template
 from daemon.config.model import (
     BasicAuth,
     BearerAuth,
@@ -143,7 +143,7 @@ class HttpDestination:
             )
         answer = verdict.json_object(response.content)
         path = self._config.location
-        where = verdict.lift(answer, path) if path else None
+        where = answer_path.lift(answer, path) if path else None
         return Acknowledgement(
             bytes=parcel.size,
             location=where or verdict.location(response.headers, url),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from daemon.delivery.destination import JSON
@@ -32,7 +31,6 @@ _PERMANENT: Final[Mapping[int, tuple[str, str]]] = {
     413: ("too_large_for_server", "the file is larger than the server takes"),
 }
 _SERVER_WIDE: Final = frozenset({"too_many_requests", "server_unavailable", "server_full"})
-_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\['([^']+)'\]")
 _LONGEST_LOCATION: Final = 2048
 
 
@@ -109,29 +107,6 @@ def json_object(body: bytes) -> dict[str, JSON]:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
-
-
-def check_path(path: str) -> None:
-    """Raise ValueError where a configured path into a JSON answer is not understood."""
-    steps = path[1:]
-    if not path.startswith("$") or _STEP.sub("", steps) or not steps:
-        raise ValueError(f"{path!r} is not a path; write it like $.url or $.data[0].url")
-
-
-def lift(response: Mapping[str, Any], path: str) -> str | None:
-    """The text or number at a path such as `$.data[0].url`, None where there is none."""
-    value: Any = response
-    for match in _STEP.finditer(path[1:]):
-        name, index = match.group(1) or match.group(3), match.group(2)
-        if index is None:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        else:
-            number = int(index[:9])
-            inside = isinstance(value, list) and number < len(value)
-            value = value[number] if inside else None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)[:_LONGEST_LOCATION]
 
 
 def location(headers: Mapping[str, str], url: str) -> str | None:

@@ -204,19 +204,21 @@ def test_hostile_names(setup: Setup, tmp_path: Path, name: str) -> None:
     assert setup.names() == [setup.as_named(name)]
 
 
-@pytest.mark.parametrize("kind", list(SETUPS))
-def test_sparse_file_in_flat_memory(kind: str, tmp_path: Path) -> None:
-    """Three gigabytes pass through without memory growing with them."""
+@pytest.mark.parametrize(
+    ("kind", "size"), [("http POST", 3 << 30), ("http PUT", 1 << 28), ("folder", 3 << 30)]
+)
+def test_sparse_file_in_flat_memory(kind: str, size: int, tmp_path: Path) -> None:
+    """Gigabytes pass through without memory growing with them."""
     path = tmp_path / "sparse"
     with path.open("wb") as file:
-        file.truncate(3 << 30)
-        file.seek(1 << 30)
+        file.truncate(size)
+        file.seek(size // 2)
         file.write(b"in the middle")
     made = SETUPS[kind](tmp_path, hashing=False)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     made.destination().deliver(parcel_of(path, sha256="0" * 64), lambda _: None, never())
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert made.size() == 3 << 30
+    assert made.size() == size
     assert grown < 20_000
     made.close()
 
