@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -25,7 +26,9 @@ def pages(file: BinaryIO, *, max_pages: int, settings: PageSettings) -> Iterator
     try:
         if len(document) > max_pages:
             raise too_many(max_pages)
-        document.init_forms()  # before pages are taken, so that filled-in fields are drawn
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a form that cannot be filled in can still be read
+            document.init_forms()  # before pages are taken, so that filled-in fields are drawn
         for index in range(len(document)):
             page = document[index]
             try:

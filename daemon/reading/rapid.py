@@ -7,12 +7,14 @@ and a recogniser cut to Latin.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from daemon.errors import ReadingError
 from daemon.reading import latin_head
@@ -43,13 +45,20 @@ class RapidEngine:
         self._recogniser = Recogniser(_session(latin.model), latin.characters)
 
     def read(self, image: Image) -> list[Line]:
-        """All lines that are not empty, those it is unsure of among them."""
-        lines = []
+        """All lines that are not empty, those it is unsure of among them.
+
+        Raises ReadingError with code `engine_failed`, for want of memory as a rule.
+        """
+        try:
+            return list(self._lines(image))
+        except (Fail, RuntimeException, cv2.error) as error:
+            raise ReadingError("engine_failed", f"the OCR engine failed: {error}") from error
+
+    def _lines(self, image: Image) -> Iterator[Line]:
         for corners in self._detector.find(image):
             text, confidence = self._recogniser.read(crop(image, corners))
             if text:
-                lines.append(Line(text, confidence, _box(corners)))
-        return lines
+                yield Line(text, confidence, _box(corners))
 
 
 def _box(corners: Corners) -> Box:

@@ -54,7 +54,8 @@ class Reader:
         left = 10 * self._settings.max_pixels
         with open(os.dup(descriptor), "rb") as file:
             file.seek(0)
-            for page in pages(file, media_type, max_pages=max_pages, settings=self._settings):
+            found = pages(file, media_type, max_pages=max_pages, settings=self._settings)
+            for page in found:
                 left -= page.width * page.height
                 if left < 0:
                     raise ReadingError("too_many_pixels", "its pages together have too many pixels")

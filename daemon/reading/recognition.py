@@ -24,8 +24,9 @@ HEIGHT = 48
 class Recogniser:
     """Text of lines by the recognition model; `characters` are its classes, the blank first.
 
-    Lines go through one by one: on one thread a batch saves nothing, and the padding that it needs
-    costs both time and accuracy.
+    Lines go through one by one: on one thread a batch saves nothing, and padding lines to one
+    width costs time and accuracy. Only very short ones are padded, to `narrowest` pixels; the
+    model has not been trained on less. `widest` bounds the memory that one line can take.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Recogniser:
 
 
 def _place(line: Image, target: NDArray[np.float32], width: int) -> None:
-    """Put a line into its row of a batch: BGR, from -1 to 1, channels first."""
+    """Put a line at the left of a blank one: BGR, from -1 to 1, channels first."""
     small = cv2.resize(line, (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
     for plane in range(3):
         np.multiply(small[:, :, 2 - plane], 1 / 127.5, out=target[plane, :, :width])

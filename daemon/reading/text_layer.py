@@ -19,6 +19,8 @@ _FEW = 200
 """A picture that fills a page over so little text is a scan with a caption."""
 _FILLS = 0.5
 _LEGIBLE = 0.9
+_SCATTERED = 0.5
+"""Lines for each character from which text is set on its side: it comes apart into letters."""
 _MOST = 200_000
 """Characters of one page that are taken."""
 _COLUMN_GAP = 1.2
@@ -49,9 +51,12 @@ def read(page: pypdfium2.PdfPage, width: int, height: int) -> tuple[Line, ...] |
     finally:
         text_page.close()
     text = "".join(glyph.text for glyph in glyphs)
-    if not is_legible(text) or (len(text.split()) and len(text) < _FEW and _is_scan(page)):
+    if not is_legible(text) or (len(text) < _FEW and _is_scan(page)):
         return None
-    return in_reading_order(lines(glyphs)) or None
+    found = lines(glyphs)
+    if len(found) > _SCATTERED * len(text):
+        return None
+    return in_reading_order(found)
 
 
 def is_legible(text: str) -> bool:

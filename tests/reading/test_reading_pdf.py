@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from daemon.errors import ReadingError
@@ -76,16 +77,20 @@ def test_the_text_layer_has_positions_in_pixels() -> None:
     assert y0 < (200 - 120) * 200 / 72 < y2
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
-def test_positions_follow_the_turn_of_the_page(turn: int) -> None:
+@pytest.mark.parametrize(
+    ("turn", "matrix"),
+    [(90, b"0 1 -1 0 30 20"), (180, b"-1 0 0 -1 280 30"), (270, b"0 -1 1 0 270 180")],
+)
+def test_positions_follow_the_turn_of_the_page(turn: int, matrix: bytes) -> None:
     """Where a PDF says that its page is shown turned, text is where it is shown."""
-    [page] = _pages(_pdf(_text((("Turned heading", 10, 180),)), page=b"/Rotate %d" % turn))
+    content = b"BT /F 12 Tf %s Tm (Turned heading) Tj ET" % matrix
+    [page] = _pages(_pdf(content, page=b"/Rotate %d" % turn))
     assert (page.width, page.height) == ((833, 556) if turn == 180 else (556, 833))
     assert page.lines is not None
-    x = sum(page.lines[0].box[0::2]) / 4 / page.width
-    y = sum(page.lines[0].box[1::2]) / 4 / page.height
-    right, low = {90: (True, False), 180: (True, True), 270: (False, True)}[turn]
-    assert (x > 0.5, y > 0.5) == (right, low)
+    [line] = page.lines
+    x0, y0, x1, _, _, y2, _, _ = line.box
+    assert (x0, y0 < 30 * 200 / 72 < y2) == (pytest.approx(20 * 200 / 72, abs=3), True)
+    assert x1 - x0 > 5 * (y2 - y0)
 
 
 def test_all_pages_of_a_pdf_are_read(reader: Reader, tmp_path: Path) -> None:
@@ -108,6 +113,34 @@ def test_a_turned_scan_in_a_pdf_is_turned_upright(reader: Reader, tmp_path: Path
     data = encoded(receipt().rotate(90, expand=True), "PDF", resolution=200)
     document = read(reader, data, "application/pdf", tmp_path)
     assert (words(document), document.pages[0].rotation) == (WORDS, 90)
+
+
+def test_text_that_is_set_on_its_side_is_read_as_a_picture(reader: Reader, tmp_path: Path) -> None:
+    """A sheet printed sideways comes out upright, in whole lines."""
+    sideways = b"\n".join(
+        b"BT /F 12 Tf 0 1 -1 0 %d 20 Tm (%s) Tj ET" % (60 + 30 * row, text)
+        for row, text in enumerate((b"Printed on its side", b"Second line 12.40"))
+    )
+    document = read(reader, _pdf(sideways), "application/pdf", tmp_path)
+    assert document.text.split("\n") == ["Printed on its side", "Second line 12.40"]
+    assert document.pages[0].rotation == 90
+
+
+def test_a_scan_with_a_caption_is_read_as_a_picture(reader: Reader, tmp_path: Path) -> None:
+    """A line of text that a scanner stamped over a picture does not hide what is on the picture."""
+    drawing = encoded(receipt(), "PDF", resolution=100)
+    scan = pypdfium2.PdfDocument(drawing)
+    caption = pypdfium2.PdfDocument(_pdf(_text((("Scanned by a machine", 5, 5),))))
+    scan.import_pages(caption)
+    page, stamp = scan[0], scan[1]
+    item = next(iter(stamp.get_objects()))
+    stamp.remove_obj(item)
+    page.insert_obj(item)
+    page.gen_content()
+    stream = BytesIO()
+    scan.save(stream)
+    document = read(reader, stream.getvalue(), "application/pdf", tmp_path)
+    assert WORDS in words(document)
 
 
 def test_a_page_as_large_as_a_wall_is_rendered_small() -> None:
