@@ -8,10 +8,13 @@ import typer
 
 from daemon import __version__
 from daemon.cli.check import check
-from daemon.cli.output import show
+from daemon.cli.jobs import cancel, jobs, retry, show
+from daemon.cli.output import show as show_line
 from daemon.cli.program import new_app
 from daemon.cli.read import read
+from daemon.cli.run import once, run
 from daemon.cli.schema import schema
+from daemon.cli.status import status
 
 _HELP = """Drop files into a folder; inboxd delivers them, reads them, and puts JSON beside them.
 
@@ -28,7 +31,7 @@ app = new_app(_HELP)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        show(f"inboxd {__version__}")
+        show_line(f"inboxd {__version__}")
         raise typer.Exit
 
 
@@ -43,7 +46,14 @@ def _before_all(
 
 
 for _command, _summary in (
+    (run, "Run the daemon in the foreground."),
+    (once, "Drain the inboxes and exit."),
     (check, "Validate a configuration and try what it names."),
+    (status, "Show what waits, what is under way, and health."),
+    (jobs, "List files and where they stand."),
+    (show, "Tell the whole history of one file."),
+    (retry, "Take files up again."),
+    (cancel, "Give a file up."),
     (read, "Read files by OCR, without a configuration."),
     (schema, "Print the JSON Schema of the sidecar or of the configuration."),
 ):

@@ -1,0 +1,73 @@
+"""`inboxd run` and `inboxd once`: the daemon itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon.cli.output import progress_bar
+from daemon.cli.program import ConfigFile
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from daemon.pipeline.pipeline import Pipeline
+    from daemon.service import Service
+
+
+def run(config_file: ConfigFile) -> int:
+    """Run the daemon in the foreground until SIGTERM or Ctrl-C; a second one stops it at once.
+
+    Events go to stderr, as JSON unless the configuration says otherwise. SIGHUP makes it read the
+    configuration again.
+
+    \b
+    Example:
+      inboxd run -c /etc/inboxd/inboxd.yaml
+    """
+    return _service(config_file).run()
+
+
+def once(config_file: ConfigFile) -> int:
+    """Take in what is in the inboxes, bring it to its end, and exit; for cron and CI.
+
+    Exits with 1 if a file was rejected or failed, or waits for a later attempt.
+
+    \b
+    Example:
+      inboxd once -c inboxd.yaml
+    """
+    with progress_bar() as bar:
+        # Made while the bar is shown, so that events appear above it.
+        return _service(config_file).once(_Shown(bar))
+
+
+def _service(config_file: str) -> Service:
+    from daemon.config.load import load  # noqa: PLC0415  # slow to import
+    from daemon.observing.log import StructuredLog  # noqa: PLC0415
+    from daemon.service import Service  # noqa: PLC0415
+
+    config = load(config_file)
+    log = StructuredLog(form=config.log.format, level=config.log.level)
+    return Service(config, log, path=Path(config_file).absolute())
+
+
+class _Shown:
+    """Shows on a bar what a pipeline has under way: a line for each upload, in bytes."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._all = bar.add_task("files under way: 0", total=None)
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __call__(self, pipeline: Pipeline) -> None:
+        under_way = pipeline.coordinator.in_flight()
+        self._bar.update(self._all, description=f"files under way: {under_way}")
+        transfers = {(one.job, one.destination): one for one in pipeline.progress.transfers()}
+        for key in self._tasks.keys() - transfers.keys():
+            self._bar.remove_task(self._tasks.pop(key))
+        for key, transfer in transfers.items():
+            if key not in self._tasks:
+                label = f"{transfer.file} to {transfer.destination}".replace("[", "\\[")
+                self._tasks[key] = self._bar.add_task(label, total=transfer.total)
+            self._bar.update(self._tasks[key], completed=transfer.sent)

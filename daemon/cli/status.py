@@ -1,0 +1,149 @@
+"""`inboxd status`: how much waits, what is under way, and whether the daemon is well."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from daemon.cli.ledger import Ledger, opened
+from daemon.cli.output import Exit, printable, show, show_json, show_table, write_bytes
+from daemon.cli.program import AsJson, ConfigFile
+from daemon.clock import iso
+
+if TYPE_CHECKING:
+    from daemon.jobs.state_folder import StateFolder
+
+JSON = Any
+_EVERY = 1.0
+_STALE = 60.0
+"""Seconds after which what a running daemon left is no proof of life any more."""
+_STATES = (
+    "queued", "running", "parked", "done", "rejected", "failed", "duplicate", "cancelled",
+)  # fmt: skip
+
+
+def status(
+    config_file: ConfigFile,
+    as_json: AsJson = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")
+    ] = False,
+) -> int:
+    """Show the number of files in each state, what is under way, what waits longest, and health.
+
+    \b
+    Examples:
+      inboxd status -c inboxd.yaml
+      inboxd status -c inboxd.yaml --watch
+      inboxd status -c inboxd.yaml --json | jq .totals
+    """
+    with opened(config_file) as ledger:
+        while True:
+            facts = _facts(ledger)
+            if as_json and watch:
+                write_bytes(json.dumps(facts, ensure_ascii=False).encode() + b"\n")
+            elif as_json:
+                show_json(facts)
+            else:
+                _print(facts, fresh=watch and sys.stdout.isatty())
+            if not watch:
+                return Exit.WELL
+            time.sleep(_EVERY)
+
+
+def _facts(ledger: Ledger) -> JSON:
+    counts = ledger.store.counts()
+    totals = {state: sum(by.get(state, 0) for by in counts.values()) for state in _STATES}
+    waiting = ledger.store.oldest_waiting()
+    oldest = None
+    if waiting is not None:
+        oldest = {
+            "job": waiting.job,
+            "inbox": waiting.inbox,
+            "file": waiting.name,
+            "received": iso(waiting.received),
+            "seconds": round(max(0.0, time.time() - waiting.received), 1),
+        }
+    return {
+        **_health(ledger.state),
+        "counts": {name: counts.get(name, {}) for name in {**ledger.config.inboxes, **counts}},
+        "totals": totals,
+        "oldest_waiting": oldest,
+    }
+
+
+def _health(state: StateFolder) -> JSON:
+    """What the running daemon last said of itself; without one nothing is healthy."""
+    pid = state.holder()
+    said = state.read_runtime() or {}
+    reasons = list(said.get("reasons", ()))
+    if pid is None:
+        reasons = ["no daemon runs on this state folder"]
+    elif _age(said.get("updated")) > _STALE:
+        reasons.append(f"the daemon has said nothing for more than {_STALE:.0f} s")
+    live = pid is not None
+    fresh = live and _age(said.get("updated")) <= _STALE
+    return {
+        "running": live,
+        "pid": pid,
+        "healthy": fresh and bool(said.get("healthy")),
+        "ready": fresh and bool(said.get("ready")),
+        "reasons": reasons,
+        "paused": said.get("paused") if live else None,
+        "updated": said.get("updated"),
+        "in_flight": said.get("in_flight", []) if live else [],
+        "destinations": said.get("destinations", {}) if live else {},
+        "inboxes": said.get("inboxes", {}) if live else {},
+    }
+
+
+def _age(updated: object) -> float:
+    """Seconds since a time in ISO 8601; endless where it is none."""
+    try:
+        return time.time() - datetime.fromisoformat(str(updated)).astimezone(UTC).timestamp()
+    except ValueError:
+        return float("inf")
+
+
+def _print(facts: JSON, *, fresh: bool) -> None:
+    if fresh:
+        sys.stdout.write("\x1b[H\x1b[2J")  # ECMA-48: cursor home, erase the screen
+    if facts["healthy"]:
+        show(f"healthy{'' if facts['ready'] else ', not ready'} (process {facts['pid']})")
+    else:
+        show("not healthy" if facts["running"] else "not running")
+    for reason in facts["reasons"]:
+        show(f"  {reason}")
+    if facts["paused"]:
+        show(f"  paused: {facts['paused']['message']}")
+    rows = [
+        [name, *(str(by.get(state, 0)) for state in _STATES)]
+        for name, by in facts["counts"].items()
+    ]
+    show_table(("inbox", *_STATES), rows)
+    for transfer in facts["in_flight"]:
+        show(printable(_transfer(transfer)))
+    oldest = facts["oldest_waiting"]
+    if oldest:
+        show(f"waits longest: {oldest['file']} in {oldest['inbox']}, {oldest['seconds']:.0f} s")
+    sys.stdout.flush()
+
+
+def _transfer(transfer: JSON) -> str:
+    left = transfer.get("seconds_left")
+    return (
+        f"{transfer['file']} to {transfer['destination']}: {transfer['percent']:.0f} % of "
+        f"{megabytes(transfer['total'])}, {megabytes(transfer['rate'])}/s"
+        + ("" if left is None else f", {left:.0f} s left")
+    )
+
+
+def megabytes(count: float) -> str:
+    """A number of bytes for people: `0.4 MB`, `12 MB`."""
+    value = count / 1e6
+    return f"{value:.0f} MB" if value >= 10 else f"{value:.1f} MB"
