@@ -27,6 +27,7 @@ _MOST_HINTS: Final = 16_384  # the kernel's own default queue; one scan replaces
 _MOST_LISTED: Final = 100
 _SCAN_SHARE: Final = 10.0  # between two scans pass at least so many times the length of one
 _LONGEST_PAUSE: Final = 30.0
+_STOP_WITHIN: Final = 8.0  # a network mount that hangs must not keep us from stopping
 
 Admit = Callable[[list[Sighting]], None]
 """Queues sightings durably; the same path and identity twice is one. Raises EnvironmentFaultError
@@ -67,6 +68,7 @@ class Intake:
         self._hints: dict[bytes, bool] = {}
         self._scan_wanted = True
         self._next_scan = clock.monotonic()
+        self._last_scan: float | None = None
         self._paused = False
         self._stopping = False
         self._busy = True
@@ -85,8 +87,7 @@ class Intake:
             self._stopping = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
-        self._sight.stop()
+            self._thread.join(_STOP_WITHIN)
 
     def pause(self) -> None:
         """Hand nothing over until `resume`; hints are still collected."""
@@ -112,6 +113,14 @@ class Intake:
     def last_seen(self) -> float | None:
         """When the watcher last proved that it sees new files, on the monotonic clock."""
         return self._sight.last_seen()
+
+    def unprovable(self) -> str | None:
+        """Why sight cannot be proven, such as an inbox that we may not write to; else None."""
+        return self._sight.unprovable()
+
+    def last_scan(self) -> float | None:
+        """When the last whole scan ended, on the monotonic clock; None before the first."""
+        return self._last_scan
 
     def trouble(self) -> str | None:
         """What keeps files from being noticed or queued, for people; None when all is well."""
@@ -250,7 +259,7 @@ class Intake:
             return 0  # it went away under us, which the next look at the folder will report
         except OSError as error:
             raise environment_fault(error, f"scan {self._config.path}") from error
-        now = self._clock.monotonic()
+        self._last_scan = now = self._clock.monotonic()
         self._next_scan = now + max(self._limits.rescan_every, (now - began) * _SCAN_SHARE)
         return count
 

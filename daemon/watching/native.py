@@ -57,6 +57,7 @@ class _Reader(InotifyFD):
             with contextlib.suppress(AttributeError):
                 os.close(self._inotify_fd)
             raise
+        self.name = "inotify"
         self._on_end = on_end
         # Until the thread reads, nobody but close() is there to release the descriptors.
         self._is_reading = False

@@ -13,6 +13,7 @@ from daemon.watching.watcher import Hint, OnError, Sink, Skip
 
 _REST = 9.0  # a look is followed by a rest of this many times its length, so that it costs a tenth
 _LONGEST_REST = 5.0
+_STOP_WITHIN = 5.0  # a network mount that hangs must not keep us from stopping
 
 
 class PollingWatcher:
@@ -59,7 +60,7 @@ class PollingWatcher:
         """Stop announcing; may be called twice."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(_STOP_WITHIN)
 
     def alive(self) -> bool:
         """Whether the watcher still sees the folder that it was started on."""

@@ -66,8 +66,10 @@ class Sight:
         """What stands in the way of seeing, for people; None when all is well."""
         if self._missing is not None:
             return self._missing
-        if self._fault is not None:
-            return self._fault.message
+        return None if self._fault is None else self._fault.message
+
+    def unprovable(self) -> str | None:
+        """Why no probe file can be dropped, such as a read-only inbox; else None."""
         return self._canary.trouble()
 
     def polling(self) -> str | None:

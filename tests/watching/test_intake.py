@@ -21,6 +21,7 @@ from daemon.files import identity
 from daemon.limits import Limits
 from daemon.watching import looking
 from daemon.watching.intake import BATCH, Intake
+from daemon.watching.names import CANARY_NAME
 from daemon.watching.probe import Look, observe
 from tests.watching.recorders import PATIENCE, Ledger, eventually
 
@@ -393,7 +394,17 @@ class TestLife:
         intake.stop()
         assert os.listdir(inbox) == []
 
-    def test_stop_while_scanning(self, inbox: Path, ledger: Ledger, make: Start) -> None:
+    def test_sight_that_cannot_be_proven(self, inbox: Path, ledger: Ledger, start: Start) -> None:
+        """Where no probe file can be dropped it says so, claims no proof, and still works."""
+        (inbox / os.fsdecode(CANARY_NAME)).mkdir()
+        intake = start()
+        assert eventually(lambda: intake.unprovable() is not None)
+        assert intake.last_seen() is None
+        assert intake.last_scan() is not None
+        (inbox / "a.jpg").write_bytes(JPEG)
+        assert ledger.has(b"a.jpg")
+
+    def test_stop_while_refused(self, inbox: Path, ledger: Ledger, make: Start) -> None:
         """It stops within a moment, also while the ledger keeps refusing."""
         ledger.refuse = True
         (inbox / "a.jpg").write_bytes(JPEG)
