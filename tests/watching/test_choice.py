@@ -118,4 +118,4 @@ class TestChooseWatcher:
         """Nothing can watch a folder that is not there."""
         for watch in ("auto", "native", "polling"):
             with pytest.raises(EnvironmentFaultError):
-                choose(tmp_path / "none", watch)  # type: ignore[arg-type]
+                choose(tmp_path / "none", watch)

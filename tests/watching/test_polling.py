@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import EnvironmentFaultError
-from daemon.watching import polling
 from daemon.watching.polling import PollingWatcher
+from daemon.watching.scan import walk
+from daemon.watching.watcher import Skip
 from tests.watching.recorders import Hints
 
 
@@ -17,13 +19,13 @@ class TestPollingWatcher:
     def test_failed_look(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A look that fails is reported and forgets nothing; the next one goes on from before."""
         hints = Hints()
-        real = polling.walk
-        failures = iter([True])
 
-        def failing(*args: object, **options: object) -> object:
-            if hints.hints and next(failures, False):
+        def failing(
+            folder: bytes, *, recursive: bool, skip: Skip
+        ) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
+            if hints.hints and not hints.errors:
                 raise EnvironmentFaultError("emfile", "out of descriptors")
-            return real(*args, **options)  # type: ignore[arg-type]
+            return walk(folder, recursive=recursive, skip=skip)
 
         watcher = PollingWatcher(
             os.fsencode(tmp_path),
@@ -33,7 +35,7 @@ class TestPollingWatcher:
             every=0.01,
             on_error=hints.on_error,
         )
-        monkeypatch.setattr(polling, "walk", failing)
+        monkeypatch.setattr("daemon.watching.polling.walk", failing)
         watcher.start()
         try:
             (tmp_path / "a").write_bytes(b"x")

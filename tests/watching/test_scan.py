@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import EnvironmentFaultError
-from daemon.watching import scan
 from daemon.watching.scan import folders_below, walk
 
 
@@ -109,4 +108,4 @@ def fail_scandir(monkeypatch: pytest.MonkeyPatch, name: bytes, code: int) -> Non
             raise OSError(code, os.strerror(code))
         return real(path)
 
-    monkeypatch.setattr(scan.os, "scandir", failing)
+    monkeypatch.setattr("daemon.watching.scan.os.scandir", failing)

@@ -17,7 +17,7 @@ from daemon.watching.watcher import Watcher
 from tests.watching.recorders import Hints
 
 Watch = Callable[..., Watcher]
-ADAPTERS = {
+ADAPTERS: dict[str, Callable[..., Watcher]] = {
     "native": NativeWatcher,
     "polling": lambda *args, **options: PollingWatcher(*args, every=0.02, **options),
 }
@@ -45,7 +45,7 @@ def watch(request: pytest.FixtureRequest, inbox: Path, hints: Hints) -> Iterator
     started: list[Watcher] = []
 
     def start(*, recursive: bool = False, skip: Callable[[bytes], bool] = never) -> Watcher:
-        watcher: Watcher = ADAPTERS[request.param](
+        watcher = ADAPTERS[request.param](
             os.fsencode(inbox), hints, recursive=recursive, skip=skip, on_error=hints.on_error
         )
         watcher.start()
