@@ -253,6 +253,9 @@ class _Connection:
                 head = b""
                 while b"\r\n\r\n" not in head:
                     head += self.take(_BLOCK)
+                    if not head[:1].isalpha():  # a TLS hello, for one
+                        self.socket.sendall(b"HTTP/1.1 400 What\r\n\r\n")
+                        raise _ClosedError
                 head, _, rest = head.partition(b"\r\n\r\n")
                 self._pending = memoryview(rest)
                 self._serve_one(Exchange(self, head))
@@ -270,14 +273,15 @@ class _Connection:
 class Receiver:
     """A threaded server on a free port of 127.0.0.1; a context manager.
 
-    Args: `script` has one reply for each request; `hashing` False spares the sha256 of large files;
-    `tls` serves https with CERTIFICATE.
+    Args: `script` has one reply for each request, `head` is the one to every HEAD; `hashing` False
+    spares the sha256 of large files; `tls` serves https with CERTIFICATE.
     """
 
     def __init__(
         self,
         *script: Reply,
         otherwise: Reply | None = None,
+        head: Reply | None = None,
         hashing: bool = True,
         tls: bool = False,
     ) -> None:
@@ -285,6 +289,7 @@ class Receiver:
         self.requests: list[Received] = []
         self.connections = 0
         self._otherwise = otherwise or ok()
+        self._head = head or ok(200)
         self._script = list(script)
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
@@ -349,7 +354,7 @@ class Receiver:
     def next_reply(self, exchange: Exchange) -> Reply:
         """The reply to the next request; a HEAD takes none from the script."""
         if exchange.method == "HEAD":
-            return ok(200)
+            return self._head
         with self._changed:
             return self._script.pop(0) if self._script else self._otherwise
 

@@ -56,6 +56,8 @@ class HttpDestination:
         self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
         self._adapter = UploadAdapter(kept=config.concurrency.max, limits=limits)
         self._session = UploadSession(self._adapter)
+        if parts.scheme == "https":
+            self._trust(f"destinations.{name}.verify")
         headers = {
             "User-Agent": f"inboxd/{__version__}",
             "Accept": "application/json, */*;q=0.1",
@@ -109,6 +111,13 @@ class HttpDestination:
     def close(self) -> None:
         """Close the kept connections."""
         self._session.close()
+
+    def _trust(self, where: str) -> None:
+        try:
+            self._adapter.trust(self._verify)
+        except OSError as error:
+            message = f"{self._verify} holds no certificates that can be read: {error.strerror}"
+            raise ConfigError([Problem(where, message)]) from error
 
     def _envelope(self, parcel: Parcel, facts: Facts) -> Envelope:
         if self._config.method == "PUT":

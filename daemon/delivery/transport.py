@@ -116,6 +116,10 @@ class UploadAdapter(HTTPAdapter):
                 return
         channel.close()
 
+    def trust(self, verify: bool | str) -> None:
+        """Load the certificates to trust; raises OSError where the file is missing or is none."""
+        self._context(verify)
+
     def _context(self, verify: bool | str) -> ssl.SSLContext:
         with self._lock:
             context = self._contexts.get(verify)

@@ -1,0 +1,351 @@
+"""What an HTTP destination sends, to whom, and what it never gives away."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+import requests
+from pydantic import ValidationError
+
+from daemon.config.model import HttpDestinationConfig
+from daemon.delivery.destination import Finding
+from daemon.delivery.http import HttpDestination
+from daemon.delivery.secret import Secret
+from daemon.errors import ConfigError, DeliveryError, Kind
+from tests.delivery.parcels import http_destination, never, parcel_of, write
+from tests.receiver import CERTIFICATE, Received, Receiver, early, ok, status
+
+CANARY = "canary-7f3a"
+
+
+def deliver(receiver: Receiver, folder: Path, **options: object) -> Received:
+    """One delivery, and the request that it made."""
+    destination = http_destination(receiver.url, **options)
+    destination.deliver(parcel_of(write(folder, b"content")), lambda _: None, never())
+    destination.close()
+    return receiver.requests[-1]
+
+
+def failed(url: str, folder: Path, **options: object) -> DeliveryError:
+    """One attempt that must fail."""
+    destination = http_destination(url, **options)
+    with pytest.raises(DeliveryError) as caught:
+        destination.deliver(parcel_of(write(folder, b"content")), lambda _: None, never())
+    destination.close()
+    return caught.value
+
+
+def findings(url: str, **options: object) -> list[Finding]:
+    destination = http_destination(url, **options)
+    try:
+        return destination.check()
+    finally:
+        destination.close()
+
+
+def test_form_fields(tmp_path: Path) -> None:
+    """Fields come filled in before the file, which has its name, type and field."""
+    data = {"source": "{inbox}", "digest": "{sha256}", "fixed": "a {{brace}}"}
+    with Receiver() as receiver:
+        request = deliver(receiver, tmp_path, data=data, headers={"X-Mine": "yes"})
+    assert request.fields == {
+        "source": "receipts",
+        "digest": parcel_of(tmp_path / "source").sha256,
+        "fixed": "a {brace}",
+    }
+    assert (request.filename, request.media_type) == ("receipt.jpg", "image/jpeg")
+    assert request.headers["x-mine"] == "yes"
+    assert request.headers["idempotency-key"] == "key-1"
+    assert "transfer-encoding" not in request.headers
+
+
+def test_put_url(tmp_path: Path) -> None:
+    """A PUT goes to the filled-in address, or to its name in a folder."""
+    with Receiver() as receiver:
+        destination = http_destination(
+            receiver.url + "in/{received:%Y}/{stem}-{sha256}{suffix}?job={job}", method="PUT"
+        )
+        parcel = parcel_of(write(tmp_path, b"content"))
+        destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+        request = receiver.requests[0]
+    assert request.path == f"/in/2026/receipt-{parcel.sha256}.jpg?job={parcel.job}"
+    assert request.headers["content-type"] == "image/jpeg"
+
+
+def test_location_and_response(tmp_path: Path) -> None:
+    """A JSON answer is kept, and the address is taken from it or from the Location header."""
+    body = b'{"data": [{"url": "https://a/1"}]}'
+    replies = [ok(200, body), ok(200, body), status(201, b"no json", Location="/2")]
+    found = []
+    with Receiver(*replies) as receiver:
+        for path in ("$.data[0].url", "$.nothing", None):
+            destination = http_destination(receiver.url, location=path)
+            parcel = parcel_of(write(tmp_path, b"content"))
+            found.append(destination.deliver(parcel, lambda _: None, never()))
+            destination.close()
+    assert [f.location for f in found] == ["https://a/1", None, receiver.url + "2"]
+    assert [dict(f.response) for f in found] == [{"data": [{"url": "https://a/1"}]}] * 2 + [{}]
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        ({"type": "bearer", "token_file": "TOKEN"}, "authorization", f"Bearer {CANARY}"),
+        ({"type": "bearer", "token_env": "TEST_TOKEN"}, "authorization", f"Bearer {CANARY}"),
+        ({"type": "bearer", "credential": "token"}, "authorization", f"Bearer {CANARY}"),
+        ({"type": "header", "name": "X-Api", "token_env": "TEST_TOKEN"}, "x-api", CANARY),
+        (
+            {"type": "basic", "username": "ü", "password_env": "TEST_TOKEN"},
+            "authorization",
+            "Basic " + base64.b64encode(f"ü:{CANARY}".encode()).decode(),
+        ),
+    ],
+    ids=["file", "environment", "credential", "header", "basic"],
+)
+def test_auth(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    auth: dict[str, str],
+    header: str,
+    value: str,
+) -> None:
+    """A secret comes from a file, a variable or systemd, and goes into its header."""
+    write(tmp_path, f"{CANARY}\n".encode(), "token")
+    monkeypatch.setenv("TEST_TOKEN", CANARY)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    if "token_file" in auth:
+        auth = {**auth, "token_file": str(tmp_path / "token")}
+    with Receiver() as receiver:
+        request = deliver(receiver, tmp_path, auth=auth)
+    assert request.headers[header] == value
+
+
+@pytest.mark.parametrize(
+    ("auth", "content", "told"),
+    [
+        ({"type": "bearer", "token_file": "missing"}, b"", "cannot be read"),
+        ({"type": "bearer", "token_file": "token"}, b"", "one line"),
+        ({"type": "bearer", "token_file": "token"}, b"a\nb\n", "one line"),
+        ({"type": "bearer", "token_file": "token"}, b"\xff", "not text"),
+        ({"type": "bearer", "token_file": "token"}, "é".encode(), "ASCII"),
+        ({"type": "bearer", "token_env": "TEST_UNSET"}, b"", "TEST_UNSET is not set"),
+        ({"type": "bearer", "credential": "token"}, b"", "LoadCredential"),
+    ],
+)
+def test_secret_that_cannot_be_had(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    auth: dict[str, str],
+    content: bytes,
+    told: str,
+) -> None:
+    """A secret that is missing or of no use is one clear error at start."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    write(tmp_path, content, "token")
+    if "token_file" in auth:
+        auth = {**auth, "token_file": str(tmp_path / auth["token_file"])}
+    with pytest.raises(ConfigError, match=told) as caught:
+        http_destination("http://127.0.0.1:9/", auth=auth)
+    assert caught.value.problems[0].where == "destinations.archive.auth"
+
+
+@pytest.mark.parametrize("code", [401, 307, 500])
+def test_secret_is_never_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    code: int,
+) -> None:
+    """No error, log line or repr shows the secret."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("TEST_TOKEN", CANARY)
+    auth = {"type": "bearer", "token_env": "TEST_TOKEN"}
+    with Receiver(status(code, Location="/x")) as receiver:
+        error = failed(receiver.url, tmp_path, auth=auth)
+        destination = http_destination(receiver.url, auth=auth)
+        shown = [repr(destination), repr(vars(destination)["_session"]), repr(Secret(CANARY))]
+        shown += [str(destination.check()), str(error), repr(error), caplog.text]
+        destination.close()
+    assert CANARY not in "".join(shown)
+
+
+def test_environment_is_not_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither proxies nor netrc of the environment change where a file and a secret go."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with Receiver() as receiver:
+        request = deliver(receiver, tmp_path)
+    assert "authorization" not in request.headers
+
+
+def closed_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def test_nothing_listens(tmp_path: Path) -> None:
+    """A refused connection has its own code."""
+    error = failed(f"http://127.0.0.1:{closed_port()}/", tmp_path)
+    assert (error.code, error.kind) == ("connection_refused", Kind.TRANSIENT)
+
+
+def test_unknown_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not resolved has its own code."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = failed("http://upload.invalid/", tmp_path)
+    assert (error.code, error.kind) == ("dns_failed", Kind.TRANSIENT)
+
+
+def test_connection_that_is_not_taken(tmp_path: Path) -> None:
+    """A server whose queue is full costs no more than the time for connecting."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for connecting in waiting:
+            connecting.setblocking(False)
+            connecting.connect_ex(("127.0.0.1", port))
+        timeout = {"connect": "200ms", "read": "1s"}
+        error = failed(f"http://127.0.0.1:{port}/", tmp_path, timeout=timeout)
+        for connecting in waiting:
+            connecting.close()
+    assert error.code in {"connect_timeout", "transfer_timeout"}
+
+
+def test_tls(tmp_path: Path) -> None:
+    """A file large or small goes through TLS to a server whose authority is named."""
+    with Receiver(tls=True) as receiver:
+        for size in (10, 3_000_000):
+            destination = http_destination(receiver.url, verify=str(CERTIFICATE))
+            parcel = parcel_of(write(tmp_path, b"x" * size))
+            destination.deliver(parcel, lambda _: None, never())
+            destination.deliver(parcel, lambda _: None, never())
+            destination.close()
+            assert parcel.sha256 in receiver.contents
+        assert receiver.connections == 2
+
+
+def test_tls_early_answer(tmp_path: Path) -> None:
+    """An early answer is read through TLS too."""
+    path = write(tmp_path, b"x" * 30_000_000)
+    with Receiver(early(413, "hold"), tls=True) as receiver:
+        destination = http_destination(receiver.url, verify=str(CERTIFICATE))
+        with pytest.raises(DeliveryError) as caught:
+            destination.deliver(parcel_of(path), lambda _: None, never())
+        destination.close()
+    assert caught.value.code == "too_large_for_server"
+
+
+def test_certificate_is_verified(tmp_path: Path) -> None:
+    """An unknown authority and a name that does not match stop the upload; both heal."""
+    with Receiver(tls=True) as receiver:
+        unknown = failed(receiver.url, tmp_path)
+        url = receiver.url.replace("localhost", "127.0.0.1")
+        mismatched = failed(url, tmp_path, verify=str(CERTIFICATE))
+        assert receiver.requests == []
+    for error in (unknown, mismatched):
+        assert (error.code, error.kind) == ("tls_certificate", Kind.TRANSIENT)
+
+
+def test_no_tls_spoken(tmp_path: Path) -> None:
+    """A server that does not speak TLS has its own code."""
+    with Receiver() as receiver:
+        error = failed(receiver.url.replace("http:", "https:"), tmp_path)
+    assert (error.code, error.kind) == ("tls_failed", Kind.TRANSIENT)
+
+
+def test_verification_off_needs_saying_twice(tmp_path: Path) -> None:
+    """Certificates go unverified only where the configuration insists, and check tells."""
+    with Receiver(tls=True) as receiver:
+        with pytest.raises(ValidationError, match="allow_insecure"):
+            http_destination(receiver.url, verify=False)
+        deliver(receiver, tmp_path, verify=False, allow_insecure=True)
+        told = findings(receiver.url, verify=False, allow_insecure=True)
+    assert any("NOT verified" in finding.message for finding in told)
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "fine"),
+    [
+        (200, "answer", True),
+        (404, "answer", True),
+        (405, "answer", True),
+        (501, "answer", True),
+        (401, "auth", False),
+        (403, "auth", False),
+        (503, "answer", False),
+        (301, "answer", False),
+    ],
+)
+def test_check_by_status(code: int, subject: str, fine: bool) -> None:
+    """A server that knows no HEAD is fine; one that refuses us, fails or points away is not."""
+    with Receiver(head=status(code, Location="https://other.example/")) as receiver:
+        told = findings(receiver.url)
+    assert [f.subject for f in told] == ["dns", "tcp", subject]
+    assert told[-1].ok is fine
+
+
+def test_check_names_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check says how far it came: name, connection, TLS."""
+    refused = findings(f"http://127.0.0.1:{closed_port()}/")
+    assert [(f.subject, f.ok) for f in refused] == [("dns", True), ("tcp", False)]
+    with Receiver(tls=True) as receiver:
+        unknown = findings(receiver.url)
+        good = findings(receiver.url, verify=str(CERTIFICATE))
+    assert [(f.subject, f.ok) for f in unknown] == [("dns", True), ("tcp", True), ("tls", False)]
+    assert [(f.subject, f.ok) for f in good][2:] == [("tls", True), ("answer", True)]
+
+
+def test_missing_authority(tmp_path: Path) -> None:
+    """A CA file that is missing or is none is one clear error at start."""
+    for path in (tmp_path / "missing.pem", write(tmp_path, b"no certificate", "ca.pem")):
+        with pytest.raises(ConfigError) as caught:
+            http_destination("https://localhost:9/", verify=str(path))
+        assert caught.value.problems[0].where == "destinations.archive.verify"
+
+
+def test_proxies_go_through_the_stock_adapter(tmp_path: Path) -> None:
+    """What is unusual is left to requests' own adapter, body and all."""
+    with Receiver() as proxy:
+        destination = http_destination("http://upload.invalid/in/")
+        parcel = parcel_of(write(tmp_path, b"x" * 100_000))
+        stock = destination._session.send  # there is no key for a proxy yet
+
+        def send(request: requests.PreparedRequest, **options: object) -> requests.Response:
+            options["proxies"] = {"http": proxy.url}
+            return stock(request, **options)
+
+        destination._session.send = send  # type: ignore[method-assign]
+        destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+        assert proxy.requests[0].path == "http://upload.invalid/in/"
+        assert proxy.contents == {parcel.sha256}
+
+
+def test_config_is_the_contract() -> None:
+    """The example of the contract is accepted as it stands."""
+    config = HttpDestinationConfig.model_validate(
+        {
+            "type": "http",
+            "url": "https://example.com/upload",
+            "method": "POST",
+            "field": "file",
+            "data": {"source": "{inbox}", "sha256": "{sha256}"},
+            "headers": {},
+            "timeout": {"connect": "5s", "read": "30s"},
+            "concurrency": {"max": 8, "adaptive": True},
+            "bandwidth": "10MB/s",
+        }
+    )
+    HttpDestination("archive", config).close()
