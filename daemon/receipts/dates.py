@@ -92,7 +92,7 @@ def _candidates(lines: Sequence[Line], month_first: bool) -> Iterator[_Candidate
     count = max(1, len(lines))
     previous: Line | None = None
     for number, line in enumerate(lines):
-        readings = list(dates_in(line.folded, month_first))
+        readings = list(dates_in(line.folded, month_first=month_first))
         for reading in readings:
             score = reading.plain + _context(line, reading, previous) - 0.5 * number / count
             place = (line.place_at(reading.start),)
@@ -122,7 +122,7 @@ def _has_date(folded: str) -> bool:
     return bool(_NUMERIC.search(folded) or _YEAR_FIRST.search(folded))
 
 
-def dates_in(folded: str, month_first: bool) -> Iterator[_Reading]:
+def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     """The dates in a folded text; numbers that cannot be one are passed over."""
     text = _ONE.sub("1", _SLIP.sub("0", folded)) if any(c.isdigit() for c in folded) else folded
     text = _ISO_TIME.sub(" ", text)

@@ -74,7 +74,7 @@ def _receipt(
     value = candidates[0].value if candidates else None
     currency = currency_of(lines, text.languages)
     date, time = purchase_date(lines, writes_month_first(lines, currency.value))
-    merchant, address = merchant_of(lines)
+    merchant, address = merchant_of(text)
     taxes, tax = taxes_of(lines, statements)
     payment = payment_of(lines, statements, value)
     sums = _sums_of(statements, positions)

@@ -117,8 +117,10 @@ class Lexicon:
         if bones in self._vocabulary or bones.isdigit() or len(bones) > _LONGEST_GLUED:
             return (bones,)
         letters = word.rstrip("0123456789")
-        if len(letters) < len(word) and len(letters) >= 3 and skeleton(letters) in self._vocabulary:
-            return (skeleton(letters), word[len(letters) :])
+        if 2 <= len(letters) < len(word):
+            known = self._corrected(letters)
+            if len(known) > 1 or known[0] in self._vocabulary:
+                return (*known, word[len(letters) :])
         if len(bones) >= _SHORTEST_SLIP:
             near = self._nearest(bones)
             if near is not None:
@@ -188,6 +190,9 @@ class Words:
 
     lexicon: Lexicon
     months: Mapping[str, int]
+    street_endings: tuple[str, ...]
+    misread: Mapping[str, str]
+    """How OCR misreads parts of names, each with what it stands for."""
 
 
 @cache
@@ -195,16 +200,22 @@ def known_words() -> Words:
     """The words of all languages; read once per process."""
     languages: dict[str, Mapping[str, list[str]]] = {}
     months: dict[str, int] = {}
+    endings: set[str] = set()
+    misread: dict[str, str] = {}
     for file in sorted(resources.files(__package__).joinpath("words").iterdir(), key=str):
         if not file.name.endswith(".toml"):
             continue
         content = tomllib.loads(file.read_text(encoding="utf-8"))
         languages[content["language"]] = content["marks"]
+        for ending in content.get("street_endings", ()):
+            endings.update(variants(ending))
+        for spelling, slips in content.get("misread", {}).items():
+            misread.update((slip, spelling) for slip in slips)
         for number, names in enumerate(content["months"], start=1):
             for name in names:
                 for variant in variants(name):
                     months.setdefault(skeleton(variant), number)
-    return Words(Lexicon(languages), months)
+    return Words(Lexicon(languages), months, tuple(sorted(endings)), misread)
 
 
 def lexicon() -> Lexicon:

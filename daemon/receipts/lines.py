@@ -23,6 +23,8 @@ from daemon.receipts.model import Evidence
 from daemon.receipts.spelling import folded
 
 _SURE_LENGTH = 6
+_NAMING = frozenset(("address", "region", "legal", "business"))
+"""Names and places keep their language abroad."""
 _SPOKEN = 0.2
 """A language is one of a document's when it has this share of what the foremost one has."""
 _ALONE = frozenset("-\u2212\u2013\u2014")
@@ -127,6 +129,8 @@ def languages_of(mentions: Sequence[Sequence[Mention]]) -> tuple[str, ...]:
 def _holds(mention: Mention, languages: Sequence[str]) -> bool:
     """A short word means something only in a language that the document is in."""
     if len(mention.phrase) >= _SURE_LENGTH or mention.phrase == "TOTAI":
+        return True
+    if mention.mark in _NAMING and len(mention.phrase) >= 3:
         return True
     return any(tongue in languages for tongue in mention.languages)
 

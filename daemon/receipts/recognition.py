@@ -8,25 +8,33 @@ from daemon.receipts.dates import dates_in
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
-_ENOUGH = 3.0
+_ENOUGH = 2.5
 _TOTALS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL))
 _TITLE_WORDS = 5
+_LABEL_WORDS = 9
+"""A row that has more words is a sentence about money, and states nothing."""
 
 
 def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     """Whether enough of what makes a receipt is there, an amount of money before all."""
     if not any(line.money for line in text.lines):
         return False
-    kinds = {statement.kind for statement in statements}
+    kinds = {s.kind for s in statements if len(s.line.folded.split()) <= _LABEL_WORDS}
     marks = frozenset(mark for line in text.lines for mark in line.marks)
     points = 0.0
     points += 2.0 if kinds & _TOTALS else 0.0
     points += 1.0 if kinds & (PAYMENTS | {Kind.CHANGE}) else 0.0
     points += 1.0 if Kind.TAX in kinds or "tax_id" in marks else 0.0
     points += 0.5 if marks & {"document", "receipt_number"} else 0.0
-    points += 0.5 if any(True for line in text.lines for _ in dates_in(line.folded, False)) else 0.0
+    points += (
+        0.5 if any(any(dates_in(line.folded, month_first=False)) for line in text.lines) else 0.0
+    )
     points += 1.0 if _has_column(text.lines) else 0.0
     return points >= _ENOUGH
+
+
+def _is_dated(line: Line) -> bool:
+    return any(True for _ in dates_in(line.folded, month_first=False))
 
 
 def _has_column(lines: Sequence[Line]) -> bool:
