@@ -24,6 +24,8 @@ from daemon.errors import InboxdError
 MEMORY_EXIT = 86
 """Exit status of a child that met its memory limit."""
 
+_OOM_SCORE = "500"
+
 Target = Callable[[JSON, int | None], JSON]
 
 
@@ -31,6 +33,7 @@ def main() -> None:
     """Serve the parent at the other end of the socket."""
     socket_number, lifeline = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(lifeline)
+    be_first_victim()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A terminal or a service manager signals the whole group; only the parent ends a task.
         signal.signal(number, signal.SIG_IGN)
@@ -59,6 +62,12 @@ def die_with_parent(lifeline: int) -> None:
     if poller.poll(0):
         os._exit(0)
     threading.Thread(target=_watch, args=(poller,), daemon=True).start()
+
+
+def be_first_victim() -> None:
+    """Have the kernel choose this process before its parent when memory runs out (proc(5))."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_OOM_SCORE)
 
 
 def _watch(poller: select.poll) -> None:

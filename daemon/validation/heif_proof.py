@@ -30,16 +30,21 @@ def prove_heif(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
             bounds.check_page(*picture.size)
         bounds.check_sum(sum(picture.size[0] * picture.size[1] for picture in pictures))
         primary.load()
-    except RuntimeError as error:
-        raise _limit_met(error) or error from error
+    except (RuntimeError, ValueError) as error:
+        raise _limit_met(str(error)) or error from error
     checks.append(Check("pages", ok=True, detail=str(len(pictures))))
 
 
-def _limit_met(error: RuntimeError) -> RefusedError | None:
-    """A refusal where libheif ran into a limit rather than into damage (libheif, heif_error.h)."""
-    text = str(error)
-    if "emory" in text:
-        return RefusedError("too_large_to_parse", f"libheif says: {text}"[:200])
-    if "limit" in text:
-        return RefusedError("too_complex", f"libheif says: {text}"[:200])
+def _limit_met(said: str) -> RefusedError | None:
+    """A refusal where libheif ran into a limit rather than into damage (libheif, heif_error.h).
+
+    It calls both a limit of its own and a failed allocation a memory allocation error.
+    """
+    message = f"libheif says: {said}".strip()[:200]
+    if "maximum image size" in said:
+        return RefusedError("too_many_pixels", message)
+    if "ecurity limit" in said:
+        return RefusedError("too_complex", message)
+    if "emory" in said:
+        return RefusedError("too_large_to_parse", message)
     return None

@@ -77,7 +77,9 @@ def _fault(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> Fault | None:
 def _said(error: Exception) -> str:
     """A parser's message in one short line, without the names of our objects."""
     text = " ".join(str(error).partition("<_io")[0].split())
-    return (text or type(error).__name__)[:200]
+    if not text or isinstance(error, LookupError | TypeError | AttributeError):
+        text = f"{type(error).__name__} {text}".strip()  # the text alone would be a bare key
+    return text[:200]
 
 
 _PROVERS: dict[str, Callable[[BinaryIO, Bounds, list[Check]], None]] = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -330,6 +331,27 @@ def test_a_terminal_or_service_stop_does_not_reach_a_child(make_pool: MakePool) 
     os.kill(pid, signal.SIGINT)
     assert pool.run("pid", timeout=SOON) == pid
     assert os.getsid(pid) != os.getsid(0)
+
+
+def test_a_child_goes_before_its_parent_when_memory_runs_out(make_pool: MakePool) -> None:
+    """The kernel is told to kill a parser rather than the daemon."""
+    score = Path(f"/proc/{make_pool('misbehave').run('pid', timeout=SOON)}/oom_score_adj")
+    assert int(score.read_text()) > int(Path("/proc/self/oom_score_adj").read_text())
+
+
+def test_nothing_is_left_open(make_pool: MakePool) -> None:
+    """Children come and go without leaving descriptors behind."""
+    before = set(os.listdir("/proc/self/fd"))
+    pool = make_pool("misbehave", limits=ChildLimits(memory=512 * MIB, cpu=5.0, tasks=2))
+    for wrong in ("pid", "raise", "exit", "pid", "pid", "shout"):
+        with contextlib.suppress(ChildDiedError, ChildFailedError):
+            pool.run(wrong, 0, timeout=SOON)
+    with pytest.raises(ChildTimeoutError):
+        pool.run("wait", 0, timeout=0.1)
+    with pytest.raises(ChildStartError):
+        make_pool("broken").run(None, timeout=SOON)
+    pool.close()
+    assert set(os.listdir("/proc/self/fd")) <= before
 
 
 _PARENT = """

@@ -195,8 +195,8 @@ def lying_pdf() -> bytes:
     )
 
 
-def lying_heic() -> bytes:
+def lying_heic(width: int, height: int) -> bytes:
     """A HEIC picture that claims another size (ISO/IEC 23008-12, 6.5.3: ispe)."""
     data = heic()
     place = data.index(b"ispe") + 8
-    return data[:place] + struct.pack(">II", 2000, 1000) + data[place + 8 :]
+    return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]

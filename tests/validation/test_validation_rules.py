@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -158,3 +160,16 @@ def test_a_disk_error_in_a_child_is_no_verdict(tmp_path: Path) -> None:
     with pytest.raises(InboxdError) as caught:
         Validator(pool, Limits()).inspect(bytes(path), b"r.jpg", rules, threading.Event())
     assert caught.value.fault == origin
+
+
+def test_no_parser_is_loaded_by_the_parent() -> None:
+    """The process that holds the ledger and the secrets never has a parser in it."""
+    script = (
+        "import sys, daemon.validation.validator\n"
+        "print(*(name for name in ('PIL', 'pillow_heif', 'pypdfium2') if name in sys.modules))"
+    )
+    root = Path(__file__).parents[2]
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == ""
