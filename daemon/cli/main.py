@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
+from daemon.cli.bench import bench
 from daemon.cli.check import check
 from daemon.cli.jobs import cancel, jobs, retry, show
 from daemon.cli.output import show as show_line
@@ -15,6 +16,7 @@ from daemon.cli.read import read
 from daemon.cli.run import once, run
 from daemon.cli.schema import schema
 from daemon.cli.status import status
+from daemon.cli.verify import verify
 
 _HELP = """Drop files into a folder; inboxd delivers them, reads them, and puts JSON beside them.
 
@@ -55,9 +57,13 @@ for _command, _summary in (
     (retry, "Take files up again."),
     (cancel, "Give a file up."),
     (read, "Read files by OCR, without a configuration."),
+    (verify, "Compare ledger, folders and sidecars."),
     (schema, "Print the JSON Schema of the sidecar or of the configuration."),
 ):
     app.command(short_help=_summary)(_command)
+
+
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -138,12 +138,15 @@ def _transfer(transfer: JSON) -> str:
     left = transfer.get("seconds_left")
     return (
         f"{transfer['file']} to {transfer['destination']}: {transfer['percent']:.0f} % of "
-        f"{megabytes(transfer['total'])}, {megabytes(transfer['rate'])}/s"
+        f"{in_bytes(transfer['total'])}, {in_bytes(transfer['rate'])}/s"
         + ("" if left is None else f", {left:.0f} s left")
     )
 
 
-def megabytes(count: float) -> str:
-    """A number of bytes for people: `0.4 MB`, `12 MB`."""
-    value = count / 1e6
-    return f"{value:.0f} MB" if value >= 10 else f"{value:.1f} MB"
+def in_bytes(count: float) -> str:
+    """A number of bytes for people: `4.1 KB`, `12 MB`."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            value = count / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{count:.0f} B"
