@@ -1,0 +1,84 @@
+"""A type in the configuration leads to its destination, ours or another package's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from daemon.config.model import (
+    DestinationConfig,
+    FolderDestinationConfig,
+    HttpDestinationConfig,
+    PluginDestinationConfig,
+)
+from daemon.delivery.folder import FolderDestination
+from daemon.delivery.http import HttpDestination
+from daemon.delivery.registry import known_types, open_destination
+from daemon.errors import ConfigError
+
+
+class Foreign:
+    """A destination of another package."""
+
+    def __init__(self, name: str, config: DestinationConfig) -> None:
+        self.name = name
+        self.config = config
+
+    def close(self) -> None:
+        return
+
+
+def entry_points(value: str) -> object:
+    def found(*, group: str, name: str | None = None) -> metadata.EntryPoints:
+        point = metadata.EntryPoint("foreign", value, group)
+        return metadata.EntryPoints([point] if name in (None, "foreign") else [])
+
+    return found
+
+
+def test_own_types(tmp_path: Path) -> None:
+    """Our own types lead to our own adapters."""
+    web = open_destination("a", HttpDestinationConfig(type="http", url="http://127.0.0.1:9/"))
+    disk = open_destination("b", FolderDestinationConfig(type="folder", path=tmp_path))
+    assert isinstance(web, HttpDestination)
+    assert isinstance(disk, FolderDestination)
+    assert (web.name, disk.name) == ("a", "b")
+    web.close()
+    disk.close()
+
+
+def test_unknown_type_names_the_known_ones() -> None:
+    """A type that is not installed is refused with those that are."""
+    with pytest.raises(ConfigError, match="known are folder, http") as caught:
+        open_destination("x", PluginDestinationConfig(type="ftp"))
+    assert caught.value.problems[0].where == "destinations.x"
+
+
+def test_type_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry point is called with the name and the section."""
+    monkeypatch.setattr(metadata, "entry_points", entry_points(f"{__name__}:Foreign"))
+    section = PluginDestinationConfig(type="foreign", options={"a": 1})
+    destination = open_destination("x", section)
+    assert isinstance(destination, Foreign)
+    assert (destination.name, destination.config) == ("x", section)
+    assert "foreign" in known_types()
+
+
+def test_package_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry point that cannot be imported is one clear error."""
+    monkeypatch.setattr(metadata, "entry_points", entry_points("no_such_module_here:Thing"))
+    with pytest.raises(ConfigError, match="does not load"):
+        open_destination("x", PluginDestinationConfig(type="foreign"))
+
+
+def test_knowing_the_types_is_light() -> None:
+    """Naming the types imports neither requests nor an adapter."""
+    code = (
+        "import sys; from daemon.delivery.registry import known_types; known_types();"
+        "sys.exit('requests' in sys.modules or 'daemon.delivery.http' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
