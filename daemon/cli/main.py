@@ -9,6 +9,7 @@ import typer
 from daemon import __version__
 from daemon.cli.bench import bench
 from daemon.cli.check import check
+from daemon.cli.demo import demo
 from daemon.cli.jobs import cancel, jobs, retry, show
 from daemon.cli.output import show as show_line
 from daemon.cli.program import new_app
@@ -48,6 +49,7 @@ def _before_all(
 
 
 for _command, _summary in (
+    (demo, "Show it at work, with nothing configured."),
     (run, "Run the daemon in the foreground."),
     (once, "Drain the inboxes and exit."),
     (check, "Validate a configuration and try what it names."),
