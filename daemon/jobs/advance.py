@@ -23,6 +23,7 @@ from daemon.jobs.model import (
     Job,
     ReadingState,
     State,
+    check_retryable,
     check_transition,
 )
 
@@ -87,9 +88,9 @@ def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
 
 
 def _taken_up(job: Job, change: TakenUp) -> Job:
-    moved = _moved(job, State.QUEUED)
+    check_retryable(job.state)
     return replace(
-        moved,
+        _moved(job, State.QUEUED),
         claimed=True,
         cancel=False,
         origin=job.ending or job.origin,

@@ -19,7 +19,13 @@ from daemon.jobs.changes import (
     TakenUp,
     Unclaimed,
 )
-from daemon.jobs.model import DeliveryState, Ending, State, check_transition
+from daemon.jobs.model import (
+    DeliveryState,
+    Ending,
+    State,
+    check_retryable,
+    check_transition,
+)
 from daemon.jobs.rows import (
     delivery_columns,
     ending_json,
@@ -171,7 +177,7 @@ def _unclaimed(change: Unclaimed, connection: sqlite3.Connection, now: float) ->
 
 
 def _taken_up(change: TakenUp, connection: sqlite3.Connection, now: float) -> None:
-    check_transition(_state(connection, change.job), State.QUEUED)
+    check_retryable(_state(connection, change.job))
     connection.execute(SQL["take_up"], {"id": change.job, "again": change.again, "now": now})
     connection.execute(SQL["reset_deliveries"], {"job": change.job})
     note(connection, change.job, now, "retried", "")

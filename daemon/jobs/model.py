@@ -43,6 +43,9 @@ LEGAL: Mapping[State, frozenset[State]] = {
 }
 
 
+RETRYABLE = ENDS - {State.DONE}
+
+
 class IllegalTransitionError(InboxdError):
     """A job was asked to go where its state does not lead."""
 
@@ -51,6 +54,14 @@ def check_transition(old: State, new: State) -> None:
     """Raise IllegalTransitionError unless `new` may follow `old`."""
     if new not in LEGAL[old]:
         raise IllegalTransitionError("illegal_transition", f"a {old} job cannot become {new}")
+
+
+def check_retryable(state: State) -> None:
+    """Raise IllegalTransitionError unless a person may have the job tried again."""
+    if state not in RETRYABLE:
+        raise IllegalTransitionError(
+            "not_retryable", f"the job is {state}; only one that ended other than done is retried"
+        )
 
 
 class DeliveryState(StrEnum):

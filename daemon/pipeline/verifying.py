@@ -67,9 +67,11 @@ def _unknown_inbox(job: Job) -> Disagreement:
 
 def _lies_somewhere(job: Job, places: Places) -> bool:
     candidates = [places.original(job), os.path.join(places.inbox, job.path)]
-    for ending in (job.ending, job.origin):
-        if ending is not None and ending.name:
-            candidates.append(os.path.join(places.folder(ending.folder), ending.name))
+    candidates += [
+        os.path.join(places.folder(ending.folder), ending.name)
+        for ending in (job.ending, job.origin)
+        if ending is not None and ending.name
+    ]
     return any(os.path.lexists(path) for path in candidates)
 
 
@@ -81,6 +83,8 @@ def _ended(job: Job, ending: Ending, route: Route) -> Iterator[Disagreement]:
     sidecar = os.path.join(folder, sidecar_name(name, job.id))
     where = display(original)
     has_sidecar = os.path.lexists(sidecar)
+    if has_sidecar and _job_of(sidecar) not in (job.id, None):
+        return  # a person put this one away, and another job has its name now
     deleted = route.config.originals == "delete" and job.state is State.DONE
     size = _size(original)
     if size is None and has_sidecar and not places.keep and not deleted:
@@ -118,6 +122,14 @@ def _size(path: bytes) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
+def _job_of(sidecar: bytes) -> object:
+    """The job that a sidecar names; None where it cannot be read."""
+    try:
+        return read(sidecar).get("job")
+    except (DamagedSidecarError, OSError):
+        return None
+
+
 def _sidecar(job: Job, path: bytes) -> Iterator[Disagreement]:
     where = display(path)
     try:
@@ -127,8 +139,6 @@ def _sidecar(job: Job, path: bytes) -> Iterator[Disagreement]:
             "sidecar_damaged", where, str(error), f"the facts are in: inboxd show {job.id}"
         )
         return
-    if facts.get("job") != job.id:
-        return  # another job of the same name; that one is looked at on its own
     told = (facts.get("status"), (facts.get("file") or {}).get("sha256"))
     known = (str(job.state), job.preparation.sha256 if job.preparation else None)
     if told != known:
