@@ -53,6 +53,13 @@ class FolderDestination:
         """Look at the folder, its rights and its room; leaves nothing there."""
         return check_target(self._root, self._limits.reserve_space)
 
+    def discard(self, acknowledgement: Acknowledgement) -> bool:
+        """Remove one file that a benchmark delivered; tells whether it is gone."""
+        try:
+            return unlink_if_there(os.fsencode(acknowledgement.location or ""))
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Nothing is kept open."""
 
