@@ -12,7 +12,7 @@ from typing import Final
 from daemon.delivery.destination import Parcel, Progress
 from daemon.delivery.throttle import Throttle
 from daemon.errors import DeliveryError, Kind, StoppedError
-from daemon.files import environment_fault, identity
+from daemon.files import environment_fault, identity, is_environment
 from daemon.limits import DEFAULT, KIB
 
 WHOLE: Final = 64 * KIB
@@ -78,7 +78,7 @@ def multipart(
 
 
 def open_parcel(parcel: Parcel) -> int:
-    """A fresh descriptor on a parcel's file; raises DeliveryError where the file is gone."""
+    """A fresh descriptor on a parcel's file; raises DeliveryError where it is gone."""
     try:
         return parcel.open()
     except FileNotFoundError as error:
@@ -86,7 +86,11 @@ def open_parcel(parcel: Parcel) -> int:
             "file_missing", "the file is no longer where it was", kind=Kind.PERMANENT
         ) from error
     except OSError as error:
-        raise environment_fault(error, "opening the file to deliver it") from error
+        if is_environment(error):
+            raise environment_fault(error, "opening the file to deliver it") from error
+        raise DeliveryError(
+            "file_unreadable", f"the file cannot be read: {error.strerror}", kind=Kind.PERMANENT
+        ) from error
 
 
 def file_changed() -> DeliveryError:

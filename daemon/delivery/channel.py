@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from daemon.errors import StoppedError
 
@@ -163,13 +163,17 @@ def connect(origin: Origin, context: ssl.SSLContext | None, patience: Patience) 
 
     Raises OSError (socket.gaierror for the name, ssl.SSLError for TLS, TimeoutError), StoppedError.
     """
-    addresses = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    addresses = _addresses(origin)
     until = patience.until()
     failure: OSError = TimeoutError("timed out")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
         left = until - time.monotonic()
         share = time.monotonic() + left / (len(addresses) - number)
-        connected = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
+        try:
+            connected = socket.socket(family, kind, protocol)
+        except OSError as error:  # a family that this machine does not have
+            failure = error
+            continue
         try:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _reach(connected, address, share, patience.stop)
@@ -188,11 +192,18 @@ def connect(origin: Origin, context: ssl.SSLContext | None, patience: Patience) 
     raise failure
 
 
+def _addresses(origin: Origin) -> list[Any]:
+    try:
+        return socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "it cannot be a name") from error
+
+
 def _reach(
-    connecting: socket.socket, address: object, until: float, stop: threading.Event | None
+    connecting: socket.socket, address: Any, until: float, stop: threading.Event | None
 ) -> None:
     connecting.setblocking(False)
-    code = connecting.connect_ex(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+    code = connecting.connect_ex(address)
     if code:
         poll = select.poll()
         poll.register(connecting, select.POLLOUT)

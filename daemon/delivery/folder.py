@@ -47,7 +47,9 @@ class FolderDestination:
             raise target_fault(error, self._root, source) from error
         finally:
             os.close(source)
-        return Acknowledgement(bytes=parcel.size, location=os.fsdecode(target))
+        return Acknowledgement(
+            bytes=parcel.size, location=target.decode("utf-8", "backslashreplace")
+        )
 
     def check(self) -> list[Finding]:
         """Look at the folder, its rights and its room; leaves nothing there."""

@@ -58,8 +58,10 @@ def relative_path(pattern: str, parcel: Parcel) -> list[bytes]:
     """The folders and the name of a parcel below a target folder, from a template.
 
     Nothing in it leads out of that folder; each part fits into a file name. The job's id stands in
-    for a name that is empty.
+    for a name that is empty, and a template that ends in a slash gets the name.
     """
+    if pattern.endswith("/"):
+        pattern += "{name}"
     text = template.render(pattern, facts_of(parcel))
     parts = [_part(part) for part in text.split("/") if part not in ("", ".", "..")]
     return parts or [parcel.job.encode()]

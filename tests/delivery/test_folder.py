@@ -70,6 +70,7 @@ def test_folders_are_made(tmp_path: Path, target: Path) -> None:
     expected = target / "receipts/2026/11" / f"{parcel.sha256}.jpg"
     assert deliver(destination, parcel) == str(expected)
     assert expected.read_bytes() == b"content"
+    assert deliver(made(target, name="{inbox}/"), parcel) == str(target / "receipts/receipt.jpg")
 
 
 def test_no_name_leads_out(tmp_path: Path, target: Path) -> None:
