@@ -155,10 +155,15 @@ def _follows_letter(match: re.Match[str]) -> bool:
 
 
 def _is_negative(match: re.Match[str]) -> bool:
-    lead = match["lead"].strip()
-    if lead == "(":
-        return match["after"] == ")"
-    if lead and match["lead"][-1].isspace() and match.start() > 0:
-        lead = ""  # a dash that stands alone parts a label from its amount
+    before = match.string[match.start() : match.start("point") - len(match["whole"])]
     after = (match["after"] or "").strip()
-    return bool(lead or match["sign"] or (after and after != ")"))
+    if "(" in before:
+        return after == ")"
+    if after and after != ")":
+        return True
+    sign = re.search(_SIGN, before)
+    if sign is None:
+        return False
+    alone = before[sign.end() : sign.end() + 1].isspace()
+    labelled = bool(match.string[: match.start() + sign.start()].strip())
+    return not (alone and labelled)  # a dash that stands alone parts a label from its amount

@@ -24,7 +24,7 @@ _MARKS = (
 _HABITS = (
     ("CHF", re.compile(r"\bCHE-?\d{3}|\.CH\b|\bSCHWEIZ\b|\bSUISSE\b")),
     ("MYR", re.compile(r"\bSDN\b|\bBHD\b|\bMALAYSIA\b|\bSELANGOR\b|\bJALAN\b|\.COM\.MY\b")),
-    ("GBP", re.compile(r"\bVAT\b|\.CO\.UK\b|\bGB\s?\d{3}\s?\d{4}")),
+    ("GBP", re.compile(r"\.CO\.UK\b|\bGB\s?\d{3}\s?\d{4}|\b[A-Z]{1,2}\d{1,2}[A-Z]?\s\d[A-Z]{2}\b")),
     ("EUR", re.compile(r"\.(?:DE|FR|ES|IT|NL|PT|AT|BE|IE)\b|\b(?:DE|FR|IT|NL|PT|AT)\s?\d{9,11}\b")),
 )
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
@@ -74,6 +74,10 @@ def _by_habit(lines: Sequence[Line]) -> Field:
             match = pattern.search(line.folded)
             if match:
                 return Field(code, 0.85, (line.place_at(match.start()),))
+    for line in lines:
+        match = _AMERICAN.search(line.folded)
+        if match:
+            return Field("USD", 0.75, (line.place_at(match.start()),))
     return NOT_FOUND
 
 

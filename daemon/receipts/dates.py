@@ -233,7 +233,7 @@ def _time_score(line: Line, match: re.Match[str]) -> float:
         score += 1.0
     rest = line.folded[match.end() : match.end() + 5].strip()
     if rest.startswith(("UHR", "HRS", "H")):
-        score += 1.5
+        score += 2.5
     if "time" in line.marks or "date" in line.marks:
         score += 1.0
     if "hours" in line.marks:

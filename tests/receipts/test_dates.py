@@ -1,0 +1,121 @@
+"""Dates and times of a purchase."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.receipts.dates import dates_in
+from daemon.receipts.spelling import folded
+from tests.receipts.paper import read
+
+DAY = dt.date(2018, 3, 25)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "25/03/2018",
+        "25-03-18",
+        "25.03.2018",
+        "2018-03-25",
+        "2018/03/25",
+        "25 MAR 2018",
+        "25-Mar-18",
+        "25MAR2018",
+        "March 25, 2018",
+        "Mar 25 2018",
+        "25. März 2018",
+        "25 mars 2018",
+        "25 de marzo de 2018",
+        "25 marzo 2018",
+        "25 maart 2018",
+        "25 de março de 2018",
+        "25 Mac 2018",
+        "25th March 2018",
+        "20180325",
+        "25032018",
+        "25 / 03 / 2018",
+        "2018-03-25T10:15:00",
+        "O5/03/2018 25/03/2018",
+        "25/O3/2018",
+        "(25/03/2018)",
+        "25.3.2018",
+    ],
+)
+def test_a_date_is_read_in_every_order_and_language(text: str) -> None:
+    assert DAY in [reading.date for reading in dates_in(folded(text), month_first=False)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["32/13/2018", "01/01/1890", "192.168.10.12", "12.50.30", "99/99/99", "03-78801234", "2018"],
+)
+def test_what_cannot_be_a_date_is_none(text: str) -> None:
+    assert list(dates_in(folded(text), month_first=False)) == []
+
+
+@given(st.dates(dt.date(1991, 1, 1), dt.date(2038, 12, 31)))
+def test_day_first_and_month_first_are_the_same_day_in_their_own_countries(day: dt.date) -> None:
+    assert [r.date for r in dates_in(day.strftime("%d/%m/%Y"), month_first=False)] == [day]
+    assert [r.date for r in dates_in(day.strftime("%m/%d/%Y"), month_first=True)] == [day]
+
+
+ROWS = ("TEA       2.00", "MILK      1.50", "TOTAL     3.50", "CASH      5.00", "CHANGE    1.50")
+
+
+def test_a_dollar_receipt_puts_the_month_first() -> None:
+    assert (
+        read(
+            "GREENLEAF MARKET",
+            "Austin, TX 78704",
+            "03/04/2018 10:15 AM",
+            *ROWS[:2],
+            "TOTAL   $3.50",
+        ).date.value
+        == "2018-03-04"
+    )
+
+
+def test_a_receipt_elsewhere_puts_the_day_first() -> None:
+    assert (
+        read("HARBOUR BOOKS", "03/04/2018 10:15", *ROWS[:2], "TOTAL   £3.50").date.value
+        == "2018-04-03"
+    )
+
+
+def test_another_date_on_the_receipt_tells_which_comes_first() -> None:
+    receipt = read("CORNER SHOP", "Date: 03/04/2018", *ROWS, "Return by 03/28/2018")
+    assert receipt.date.value == "2018-03-04"
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["Valid until 31/12/2019", "EXP 31/12/2019", "Gültig bis 31.12.2019", "Return by 31/12/2019"],
+)
+def test_a_date_of_something_else_is_not_the_date_of_the_purchase(other: str) -> None:
+    receipt = read("CORNER SHOP", other, *ROWS, "14/02/2019 10:15")
+    assert receipt.date.value == "2019-02-14"
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("14/02/2019 10:15", "10:15"),
+        ("14/02/2019 10:15:42", "10:15:42"),
+        ("14/02/2019 8:13:39 PM", "20:13:39"),
+        ("14.02.2019 19.05 Uhr", "19:05"),
+        ("14/02/2019 12:01 AM", "00:01"),
+    ],
+)
+def test_the_time_that_stands_by_the_date_is_the_time(text: str, time: str) -> None:
+    assert read("CORNER SHOP", "OPEN 08:00 - 22:00", *ROWS, text).time.value == time
+
+
+def test_without_a_date_nothing_is_invented() -> None:
+    receipt = read("CORNER SHOP", *ROWS)
+    assert receipt.date.value is None
+    assert "no_date" in receipt.reasons

@@ -1,0 +1,40 @@
+"""Receipts of ten countries, drawn from known facts with a fixed seed."""
+
+from __future__ import annotations
+
+from daemon.receipts.extract import extract
+from tests.receipts.drawing import draw
+
+_COUNT = 500
+
+
+def test_total_and_date_are_right_on_99_of_100_drawn_receipts() -> None:
+    wrong: list[str] = []
+    for seed in range(_COUNT):
+        drawn = draw(seed)
+        receipt = extract(drawn.pages)
+        if (receipt.total.value, receipt.date.value) != (
+            f"{drawn.total:.2f}",
+            drawn.date.isoformat(),
+        ):
+            wrong.append(
+                f"seed {seed}: {drawn.locale.name} {receipt.total.value} {receipt.date.value}"
+            )
+    assert len(wrong) <= _COUNT // 100, "\n".join(wrong)
+
+
+def test_totals_that_say_nine_in_ten_are_right_nearly_always() -> None:
+    sure = right = 0
+    for seed in range(1000, 1200):
+        drawn = draw(seed)
+        total = extract(drawn.pages).total
+        if total.confidence >= 0.9:
+            sure += 1
+            right += total.value == f"{drawn.total:.2f}"
+    assert sure >= 150
+    assert right >= 0.985 * sure
+
+
+def test_the_same_lines_give_the_same_receipt_every_time() -> None:
+    drawn = draw(7)
+    assert extract(drawn.pages) == extract(drawn.pages)
