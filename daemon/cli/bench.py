@@ -49,7 +49,9 @@ def _measuring() -> None:
 
 @bench.command(short_help="Measure a destination.")
 def upload(
-    destination: Annotated[str, typer.Argument(metavar="DEST", show_default=False)],
+    destination: Annotated[
+        str, typer.Argument(metavar="DEST", help="A destination of the configuration.")
+    ],
     *,
     config_file: ConfigFile,
     sizes: Annotated[

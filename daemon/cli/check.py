@@ -113,13 +113,11 @@ def _make_or_use(folder: Path) -> str | None:
 
 
 def _room(folder: Path) -> str | None:
-    from daemon.files import free_space  # noqa: PLC0415
     from daemon.limits import DEFAULT  # noqa: PLC0415
+    from daemon.pipeline.environment import Environment  # noqa: PLC0415
 
-    free = free_space(os.fsencode(folder))
-    if free < DEFAULT.reserve_space:
-        return f"has only {free // 1_000_000} MB free on its disk; free some space"
-    return None
+    fault = Environment([os.fsencode(folder)], DEFAULT).short_of_space()
+    return None if fault is None else f"cannot take files: {fault.message}"
 
 
 def _device(folder: Path) -> int | None:

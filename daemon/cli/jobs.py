@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from daemon.jobs.model import Job
 
 _EVERY = 2**62
-_JobName = Annotated[str, typer.Argument(metavar="JOB-OR-PATH", show_default=False)]
+_JobName = Annotated[str, typer.Argument(metavar="JOB-OR-PATH", help="An id, a name or a path.")]
 
 
 class JobState(StrEnum):
@@ -98,7 +98,10 @@ def show(config_file: ConfigFile, job: _JobName, as_json: AsJson = False) -> int
 
 def retry(
     config_file: ConfigFile,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", show_default=False)] = None,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="JOB", help="Ids, names or paths.", show_default=False),
+    ] = None,
     all_failed: Annotated[
         bool, typer.Option("--all-failed", help="Every job that ended failed.")
     ] = False,

@@ -24,7 +24,7 @@ _MOST_PAGES = 500
 
 
 def read(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False)],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Pictures and PDFs.")],
     as_json: AsJson = False,
 ) -> int:
     """Read files by OCR and find the fields of receipts in them, with all cores.

@@ -18,7 +18,7 @@ class Subject(StrEnum):
 
 
 def schema(
-    subject: Annotated[Subject, typer.Argument(metavar="sidecar|config", show_default=False)],
+    subject: Annotated[Subject, typer.Argument(metavar="sidecar|config")],
 ) -> int:
     """Print the JSON Schema (2020-12) of the sidecar or of the configuration.
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -56,3 +57,16 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All disks have nothing left."""
+    really = os.statvfs
+
+    def full(path: Any) -> os.statvfs_result:
+        facts = list(really(path))
+        facts[3] = facts[4] = 0  # f_bfree, f_bavail
+        return os.statvfs_result(facts)
+
+    monkeypatch.setattr("os.statvfs", full)

@@ -79,14 +79,12 @@ def test_a_folder_without_rights(
     assert f"{inbox} cannot be read and written by user" in result.stderr
 
 
-def test_a_disk_that_is_full(
-    inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_is_full(inboxd: Command, written: Written, full_disk: None) -> None:
     """It is said before the first file has nowhere to go."""
-    monkeypatch.setattr("daemon.files.free_space", lambda _folder: 1_000_000)
     result = inboxd("check", "-c", written(INBOX))
     assert result.exit_code == 4
-    assert "has only 1 MB free on its disk; free some space" in result.stderr
+    assert "inboxes.receipts.path: " in result.stderr
+    assert "free some space" in result.stderr
 
 
 def test_a_dead_destination(inboxd: Command, written: Written) -> None:
