@@ -58,12 +58,13 @@ def wait_until(condition: Callable[[], bool]) -> bool:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, reaped or not."""
+    """Whether a process has ended with all its threads, reaped or not."""
     try:
+        threads = os.listdir(f"/proc/{pid}/task")
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
-    return text.rpartition(")")[2].split()[0] in "ZX"
+    return len(threads) <= 1 and text.rpartition(")")[2].split()[0] in "ZX"
 
 
 def test_an_answer_comes_back_and_the_child_stays_warm(make_pool: MakePool) -> None:
