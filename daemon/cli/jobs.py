@@ -10,7 +10,7 @@ import typer
 from daemon.cli.ledger import JSON, Ledger, opened
 from daemon.cli.output import Exit, say, show_json, show_table
 from daemon.cli.output import show as show_line
-from daemon.cli.program import AsJson, ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
 from daemon.errors import UsageError
 
@@ -35,7 +35,7 @@ class JobState(StrEnum):
 
 
 def jobs(
-    config_file: ConfigFile,
+    config_file: ConfigFile = DEFAULT_CONFIG,
     state: Annotated[
         JobState | None, typer.Option("--state", metavar="STATE", help="Only jobs of this state.")
     ] = None,
@@ -70,7 +70,7 @@ def jobs(
     return Exit.WELL
 
 
-def show(config_file: ConfigFile, job: _JobName, as_json: AsJson = False) -> int:
+def show(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> int:
     """Tell the whole history of one file: where it is and why.
 
     The file is named by its job's id, the first digits of it, its name, or the path of the file or
@@ -97,7 +97,7 @@ def show(config_file: ConfigFile, job: _JobName, as_json: AsJson = False) -> int
 
 
 def retry(
-    config_file: ConfigFile,
+    config_file: ConfigFile = DEFAULT_CONFIG,
     jobs: Annotated[
         list[str] | None,
         typer.Argument(metavar="JOB", help="Ids, names or paths.", show_default=False),
@@ -108,7 +108,7 @@ def retry(
 ) -> int:
     """Take files up again that failed, were rejected or cancelled, or wait for their next attempt.
 
-    What was delivered is not delivered again; a rejected file is judged anew.
+    The file is judged anew; where it was delivered before, it is not delivered again.
 
     \b
     Examples:
@@ -128,15 +128,13 @@ def retry(
         )
         _refuse(chosen, State.QUEUED, "be tried again")
         for job in chosen:
-            # A duplicate that is judged anew would only be found to be one again.
-            judge_anew = job.state is State.REJECTED and job.preparation is not None
-            ledger.store.write([TakenUp(job.id, again=judge_anew and not _is_duplicate(job))])
+            ledger.store.write([TakenUp(job.id)])
             show_line(f"{job.id} {job.name} is taken up again")
         _tell_daemon(ledger, bool(chosen))
     return Exit.WELL
 
 
-def cancel(config_file: ConfigFile, job: _JobName) -> int:
+def cancel(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     """Give a file up: it ends in `rejected`, with its JSON, and is not delivered any more.
 
     \b
@@ -165,10 +163,6 @@ def _refuse(chosen: list[Job], wanted: object, what: str) -> None:
             raise UsageError(
                 "wrong_state", f"{job.id} {job.name} is {job.state.value} and cannot {what}"
             )
-
-
-def _is_duplicate(job: Job) -> bool:
-    return bool(job.ending and job.ending.fault and job.ending.fault.code == "duplicate")
 
 
 def _tell_daemon(ledger: Ledger, changed: bool) -> None:

@@ -62,7 +62,7 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
         case Unclaimed():
             return replace(_moved(job, State.QUEUED), claimed=False, ready_at=change.ready_at)
         case TakenUp():
-            return _taken_up(job, change)
+            return _taken_up(job)
         case CancelRequested():
             return replace(job, cancel=True)
 
@@ -87,7 +87,7 @@ def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
     )
 
 
-def _taken_up(job: Job, change: TakenUp) -> Job:
+def _taken_up(job: Job) -> Job:
     check_retryable(job.state)
     return replace(
         _moved(job, State.QUEUED),
@@ -95,10 +95,8 @@ def _taken_up(job: Job, change: TakenUp) -> Job:
         cancel=False,
         origin=job.ending or job.origin,
         ending=None,
-        preparation=None
-        if change.again or job.preparation is None
-        else replace(job.preparation, duplicate_of=None),
-        reading=ReadingState.PENDING if job.reading is ReadingState.FAILED else job.reading,
+        preparation=None,
+        reading=ReadingState.NONE,
         reading_fault=None,
         deliveries=tuple(
             d if d.state is DeliveryState.DELIVERED else Delivery(d.destination)

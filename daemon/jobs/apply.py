@@ -178,7 +178,7 @@ def _unclaimed(change: Unclaimed, connection: sqlite3.Connection, now: float) ->
 
 def _taken_up(change: TakenUp, connection: sqlite3.Connection, now: float) -> None:
     check_retryable(_state(connection, change.job))
-    connection.execute(SQL["take_up"], {"id": change.job, "again": change.again, "now": now})
+    connection.execute(SQL["take_up"], {"id": change.job, "now": now})
     connection.execute(SQL["reset_deliveries"], {"job": change.job})
     note(connection, change.job, now, "retried", "")
 

@@ -92,10 +92,9 @@ class Unclaimed:
 
 @dataclass(frozen=True, slots=True)
 class TakenUp:
-    """A person asked for an ended job to be tried again; `again` judges the file anew."""
+    """A person asked for an ended job to be tried again; the file is judged anew."""
 
     job: str
-    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

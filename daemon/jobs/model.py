@@ -43,7 +43,7 @@ LEGAL: Mapping[State, frozenset[State]] = {
 }
 
 
-RETRYABLE = ENDS - {State.DONE}
+RETRYABLE = ENDS - {State.DONE} | {State.PARKED}
 
 
 class IllegalTransitionError(InboxdError):
@@ -60,7 +60,8 @@ def check_retryable(state: State) -> None:
     """Raise IllegalTransitionError unless a person may have the job tried again."""
     if state not in RETRYABLE:
         raise IllegalTransitionError(
-            "not_retryable", f"the job is {state}; only one that ended other than done is retried"
+            "not_retryable",
+            f"the job is {state}; only one that is parked or ended other than done is retried",
         )
 
 

@@ -53,6 +53,7 @@ class Preparing:
             preparation=preparation,
             destinations=config.deliver,
             reading=ReadingState.PENDING if wanted else ReadingState.NONE,
-            find_duplicate=config.duplicates != "process",
+            # Whoever has a job tried again wants the file processed, copy or not.
+            find_duplicate=config.duplicates != "process" and job.origin is None,
             timings={"validate": time.monotonic() - began},
         )

@@ -122,6 +122,6 @@ def changes_of(job: str) -> st.SearchStrategy[Change]:
         st.builds(Closed, st.just(job), endings),
         st.builds(Parked, st.just(job), st.floats(1, 1e9), st.just("why")),
         st.builds(Requeued, st.just(job)),
-        st.builds(TakenUp, st.just(job), st.booleans()),
+        st.builds(TakenUp, st.just(job)),
         st.builds(CancelRequested, st.just(job)),
     )

@@ -210,7 +210,6 @@ def test_a_failed_job_can_be_taken_up_again_from_where_its_file_lies(store: JobS
     (again,) = store.take("box", 1)
     assert again.ending is None
     assert again.origin == FAILED
-    assert again.preparation is not None
     assert again.deliveries == (again.deliveries[0], Delivery("b"))
     assert again.deliveries[0].state is DeliveryState.DELIVERED
 
@@ -220,7 +219,7 @@ def test_a_refused_job_that_is_taken_up_again_is_judged_anew(store: JobStore) ->
     job = _take_one(store)
     refused = Ending(State.REJECTED, REFUSAL, "rejected", b"r.jpg")
     store.write([prepared(job.id, refusal=REFUSAL), Recorded(job.id, refused)])
-    store.write([Closed(job.id, refused), TakenUp(job.id, again=True)])
+    store.write([Closed(job.id, refused), TakenUp(job.id)])
     assert store.take("box", 1)[0].preparation is None
 
 

@@ -101,13 +101,11 @@ UPDATE jobs SET ready_at = :now WHERE state = 'parked' AND ready_at > :now AND i
      WHERE destination = :destination AND state = 'pending' AND next_at = 0);
 
 -- name: take_up
--- `again` forgets the verdict too, for a file that was refused under other rules.
-UPDATE jobs SET state = 'queued', claimed = 1, cancel = 0, ready_at = 0, duplicate_of = NULL,
+-- The verdict is forgotten too: the file is claimed from where it lies and judged by today's rules.
+UPDATE jobs SET state = 'queued', claimed = 1, cancel = 0, ready_at = 0,
     origin = coalesce(ending, origin), ending = NULL,
-    preparation = CASE WHEN :again THEN NULL ELSE preparation END,
-    reading_fault = NULL,
-    reading = CASE WHEN reading = 'failed' THEN 'pending' ELSE reading END,
-    updated = :now
+    preparation = NULL, sha256 = NULL, duplicate_of = NULL,
+    reading = 'none', reading_fault = NULL, updated = :now
 WHERE id = :id;
 
 -- name: reset_deliveries

@@ -1,0 +1,324 @@
+"""One file's way from the inbox to its end, through a real daemon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from daemon.jobs.changes import TakenUp
+from daemon.jobs.model import State
+from daemon.observing.events import Event
+from tests.receiver import Receiver, lost_answer, ok, status, thinking
+from tests.running import Daemon, http, wait_until
+
+DELIVER = "deliver: [server]"
+
+
+def test_a_file_is_delivered_recorded_and_filed(tmp_path: Path) -> None:
+    """The original and its sidecar are in done/, and inbox and work are empty."""
+    with Receiver() as receiver:
+        extra = '    data: {source: "{inbox}", hash: "{sha256}"}\n'
+        with Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url, extra)) as daemon:
+            daemon.drop("a b.bin", b"hello")
+            (job,) = daemon.wait_for(State.DONE)
+        facts = daemon.sidecar("done", "a b.bin")
+        (request,) = receiver.requests
+    assert (daemon.done / "a b.bin").read_bytes() == b"hello"
+    assert os.listdir(daemon.inbox) == os.listdir(daemon.work) == []
+    digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    assert facts["status"] == "done"
+    assert facts["job"] == job.id
+    assert facts["file"]["sha256"] == digest
+    assert facts["file"]["size"] == 5
+    assert facts["deliveries"][0]["state"] == "delivered"
+    assert facts["deliveries"][0]["http_status"] == 201
+    assert facts["deliveries"][0]["attempts"] == 1
+    assert facts["error"] is None
+    assert request.fields == {"source": "box", "hash": digest}
+    assert request.filename == "a b.bin"
+    assert request.key == f"{job.id}.server"
+
+
+def test_files_that_lie_in_the_inbox_at_the_start_are_taken(tmp_path: Path) -> None:
+    """A scan at the start finds what no event announced."""
+    daemon = Daemon(tmp_path)
+    for number in range(20):
+        daemon.drop(f"{number}.bin", b"%d" % number)
+    with daemon:
+        daemon.wait_for(State.DONE, 20)
+
+
+def test_every_attempt_carries_the_same_key(tmp_path: Path) -> None:
+    """An answer that was lost does not make a second delivery in the server's eyes."""
+    with (
+        Receiver(lost_answer(), status(503), ok()) as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("r.bin")
+        daemon.wait_for(State.DONE)
+        assert len(receiver.requests) == 3
+        assert len({request.key for request in receiver.requests}) == 1
+        assert daemon.sidecar("done", "r.bin")["deliveries"][0]["attempts"] == 3
+        failed = daemon.log.of(Event.DELIVERY_ATTEMPT_FAILED)
+        assert [entry["attempt"] for entry in failed] == [1, 2]
+
+
+def test_a_refusal_by_the_server_fails_the_job_until_it_is_retried(tmp_path: Path) -> None:
+    """The original waits in rejected/ with a sidecar that says why; retry takes it from there."""
+    with (
+        Receiver(status(422)) as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("r.bin")
+        (job,) = daemon.wait_for(State.FAILED)
+        facts = daemon.sidecar("rejected", "r.bin")
+        assert facts["status"] == "failed"
+        assert facts["error"]["kind"] == "permanent"
+        assert facts["deliveries"][0]["http_status"] == 422
+        assert (daemon.rejected / "r.bin").exists()
+        _retry(daemon, job.id)
+        daemon.wait_for(State.DONE)
+        assert os.listdir(daemon.rejected) == []
+        assert daemon.sidecar("done", "r.bin")["status"] == "done"
+
+
+def _retry(daemon: Daemon, job: str) -> None:
+    daemon.service._store.write([TakenUp(job)])
+    daemon.service.signalled(10)
+
+
+def test_a_server_that_is_down_parks_the_delivery_and_gets_it_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    """Parked means waiting, not failed; nobody has to do anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with Daemon(tmp_path, inbox=DELIVER, rest=http(f"http://127.0.0.1:{port}/")) as daemon:
+        for number in range(6):
+            daemon.drop(f"{number}.bin", b"%d" % number)
+        wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "a parked job")
+        assert daemon.log.of(Event.DELIVERY_PAUSED)
+        with Receiver(port=port) as receiver:
+            daemon.wait_for(State.DONE, 6)
+            assert len(receiver.contents) == 6
+
+
+def test_one_destination_that_is_down_does_not_keep_the_file_from_the_other(
+    tmp_path: Path,
+) -> None:
+    """Each destination has its own attempts; the job is done when all have the file."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    rest = http(f"http://127.0.0.1:{port}/") + "  disk: {type: folder, path: archive}\n"
+    (tmp_path / "archive").mkdir()
+    with Daemon(tmp_path, inbox="deliver: [server, disk]", rest=rest) as daemon:
+        daemon.drop("r.bin")
+        wait_until((tmp_path / "archive" / "r.bin").exists, "the copy on disk")
+        assert not (daemon.done / "r.bin").exists()
+        with Receiver(port=port):
+            daemon.wait_for(State.DONE)
+
+
+def test_the_same_content_is_not_delivered_twice(tmp_path: Path) -> None:
+    """The copy is put with the done, its sidecar says of which job it is a copy."""
+    with (
+        Receiver() as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("r.bin")
+        (first,) = daemon.wait_for(State.DONE)
+        daemon.drop("copy.bin")
+        daemon.wait_for(State.DUPLICATE)
+        assert len(receiver.requests) == 1
+        facts = daemon.sidecar("done", "copy.bin")
+        assert facts["status"] == "duplicate"
+        assert first.id in facts["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "folder", "requests"),
+    [("reject", State.REJECTED, "rejected", 1), ("process", State.DONE, "done", 2)],
+)
+def test_what_becomes_of_a_duplicate_is_for_the_inbox_to_say(
+    tmp_path: Path, policy: str, state: State, folder: str, requests: int
+) -> None:
+    """reject refuses it by name, process treats it as any file."""
+    with (
+        Receiver() as receiver,
+        Daemon(
+            tmp_path, inbox=f"{DELIVER}\nduplicates: {policy}", rest=http(receiver.url)
+        ) as daemon,
+    ):
+        daemon.drop("r.bin")
+        daemon.wait_for(State.DONE)
+        daemon.drop("copy.bin")
+        daemon.wait_for(state, 2 if state is State.DONE else 1)
+        assert len(receiver.requests) == requests
+        assert (daemon.folder / folder / "copy.bin").exists()
+
+
+def test_originals_that_are_kept_stay_and_are_not_taken_again(tmp_path: Path) -> None:
+    """Neither by a rescan nor by the next start; a changed file is a new one."""
+    with Receiver() as receiver:
+        daemon = Daemon(tmp_path, inbox=f"{DELIVER}\noriginals: keep", rest=http(receiver.url))
+        with daemon:
+            path = daemon.drop("r.bin", b"one")
+            daemon.wait_for(State.DONE)
+        daemon.start()
+        daemon.service._intakes["box"].rescan()
+        path.write_bytes(b"two!")
+        daemon.wait_for(State.DONE, 2)
+        assert daemon.stop() == 0
+        assert [request.size for request in receiver.requests] == [3, 4]
+        assert path.read_bytes() == b"two!"
+        assert sorted(os.listdir(daemon.done)) != []
+        assert "r.bin" not in os.listdir(daemon.done)
+
+
+def test_originals_that_are_to_be_deleted_go_only_after_delivery(tmp_path: Path) -> None:
+    """A refused one is kept; a delivered one leaves its sidecar."""
+    with (
+        Receiver() as receiver,
+        Daemon(
+            tmp_path,
+            inbox=f"{DELIVER}\noriginals: delete\nmax_size: 10B",
+            rest=http(receiver.url),
+        ) as daemon,
+    ):
+        daemon.drop("small.bin", b"small")
+        daemon.drop("large.bin", b"much too large")
+        daemon.wait_for(State.DONE)
+        daemon.wait_for(State.REJECTED)
+        assert os.listdir(daemon.done) == ["small.bin.json"]
+        assert (daemon.rejected / "large.bin").exists()
+        assert daemon.sidecar("rejected", "large.bin")["error"]["code"] == "too_large"
+
+
+def test_a_name_that_is_taken_in_done_is_not_overwritten(tmp_path: Path) -> None:
+    """Scanners count from 1 every morning."""
+    with Daemon(tmp_path, inbox="duplicates: process") as daemon:
+        for content in (b"monday", b"tuesday", b"wednesday"):
+            daemon.drop("scan1.bin", content)
+            daemon.wait_for(State.DONE, len(daemon.jobs()))
+            wait_until(lambda: not (daemon.inbox / "scan1.bin").exists(), "the inbox to be empty")
+        daemon.wait_for(State.DONE, 3)
+        originals = [p for p in daemon.done.iterdir() if p.suffix != ".json"]
+        assert {p.read_bytes() for p in originals} == {b"monday", b"tuesday", b"wednesday"}
+        assert all((daemon.done / f"{p.name}.json").exists() for p in originals)
+
+
+def test_a_file_in_a_subfolder_keeps_its_place(tmp_path: Path) -> None:
+    """A recursive inbox is mirrored in done/."""
+    with Daemon(tmp_path, inbox="recursive: true") as daemon:
+        daemon.drop("2026/11/r.bin")
+        daemon.wait_for(State.DONE)
+        assert (daemon.done / "2026" / "11" / "r.bin").exists()
+        assert daemon.sidecar("done", "2026/11/r.bin")["file"]["path"] == "2026/11/r.bin"
+
+
+HOSTILE = [b"new\nline.bin", b"\x1b[31mred.bin", b"caf\xe9.bin", b"-rf", b"\xe2\x80\xaetxt.bin"]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, b"x" * 255], ids=range(len(HOSTILE) + 1))
+def test_hostile_names_go_through_like_any_other(tmp_path: Path, name: bytes) -> None:
+    """The original keeps its bytes; the sidecar is valid and beside it."""
+    with (
+        Receiver() as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop(name)
+        daemon.wait_for(State.DONE)
+        names = os.listdir(os.fsencode(daemon.done))
+        assert name in names
+        assert len(names) == 2
+        assert len(receiver.requests) == 1
+
+
+def test_what_is_not_a_regular_file_is_refused_and_never_followed(tmp_path: Path) -> None:
+    """Links and pipes land in rejected/ as they are, each with a sidecar."""
+    secret = tmp_path / "secret"
+    secret.write_text("not for the server")
+    with (
+        Receiver() as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        (daemon.inbox / "link.bin").symlink_to(secret)
+        os.mkfifo(daemon.inbox / "pipe.bin")
+        daemon.wait_for(State.REJECTED, 2)
+        assert (daemon.rejected / "link.bin").is_symlink()
+        assert daemon.sidecar("rejected", "pipe.bin")["error"]["code"] == "not_a_regular_file"
+        assert receiver.requests == []
+
+
+def test_an_empty_file_gets_time_to_grow_and_is_then_refused(tmp_path: Path) -> None:
+    """Many programs make the file first and write later."""
+    with Daemon(tmp_path) as daemon:
+        daemon.drop("empty.bin", b"")
+        daemon.wait_for(State.REJECTED)
+        assert daemon.sidecar("rejected", "empty.bin")["error"]["code"] == "empty"
+
+
+def test_an_empty_file_is_delivered_where_the_inbox_allows_it(tmp_path: Path) -> None:
+    """Some use empty files as signals."""
+    with (
+        Receiver() as receiver,
+        Daemon(tmp_path, inbox=f"{DELIVER}\nallow_empty: true", rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("empty.bin", b"")
+        daemon.wait_for(State.DONE)
+        assert receiver.requests[0].size == 0
+
+
+def test_done_may_be_removed_and_is_made_again(tmp_path: Path) -> None:
+    """People tidy up."""
+    with Daemon(tmp_path) as daemon:
+        daemon.drop("a.bin", b"a")
+        daemon.wait_for(State.DONE)
+        shutil.rmtree(daemon.done)
+        shutil.rmtree(daemon.work)
+        daemon.drop("b.bin", b"b")
+        daemon.wait_for(State.DONE, 2)
+        assert (daemon.done / "b.bin").read_bytes() == b"b"
+
+
+def test_done_may_be_on_another_disk(tmp_path: Path) -> None:
+    """Then the original is copied durably before it leaves work/."""
+    other = Path("/dev/shm")
+    if not other.is_dir() or os.stat(other).st_dev == os.stat(tmp_path).st_dev:
+        other = tmp_path / "same"  # nothing else to move to; the same promise holds
+        other.mkdir()
+    done = other / f"inboxd-test-{os.getpid()}"
+    try:
+        with Daemon(tmp_path, inbox=f"done: {done}") as daemon:
+            daemon.drop("a.bin", b"abc")
+            daemon.wait_for(State.DONE)
+            assert (done / "a.bin").read_bytes() == b"abc"
+            assert (done / "a.bin.json").exists()
+            assert os.listdir(daemon.work) == []
+    finally:
+        shutil.rmtree(done, ignore_errors=True)
+
+
+def test_slow_deliveries_do_not_hold_up_another_inbox(tmp_path: Path) -> None:
+    """Inboxes take turns, and a destination's lane is its own."""
+    fast = tmp_path / "fast"
+    fast.mkdir()
+    with Receiver(otherwise=thinking(0.3)) as receiver:
+        rest = http(receiver.url, "    concurrency: {max: 2}\n")
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
+        text = daemon.config_path.read_text()
+        second = (
+            '  quick: {path: fast, done: fd, rejected: fr, work: fw, accept: ["*/*"], '
+            "read: none, settle: 50ms}\ndestinations:"
+        )
+        daemon.config_path.write_text(text.replace("destinations:", second))
+        for number in range(30):
+            daemon.drop(f"{number}.bin", b"%d" % number)
+        with daemon:
+            (fast / "q.bin").write_bytes(b"quick")
+            wait_until((tmp_path / "fd" / "q.bin.json").exists, "the quick one", 3)
+            assert len(receiver.contents) < 30
