@@ -219,7 +219,7 @@ class Intake:
             self._settle(
                 (path, closed)
                 for path, closed in hints.items()
-                if closed or not self._looking.waits(path)
+                if closed or not (self._looking.waits(path) or self._looking.expect(path))
             )
             self._settle((path, False) for path in self._looking.take_due())
         except EnvironmentFaultError as fault:

@@ -16,6 +16,7 @@ from daemon.watching.settle import Observation, Ready, Wait, settle
 from daemon.watching.settling import SettlingTable
 
 _MOST_SETTLING = 4096
+_FIRST_LOOK = 0.05
 
 
 class Looking:
@@ -69,6 +70,15 @@ class Looking:
     def clear(self) -> None:
         """Forget all files: their folder is not there."""
         self._table.clear()
+
+    def expect(self, path: bytes) -> bool:
+        """Arrange a first look at a file that just appeared, soon but not at once.
+
+        Most files are announced again, as closed, a moment later; a look before that is wasted.
+        False where there is no room to remember it.
+        """
+        now = self._clock.monotonic()
+        return self._table.put(path, None, now=now, wait=_FIRST_LOOK, reason="just appeared")
 
     def look(self, path: bytes, *, closed: bool) -> Sighting | None:
         """Look at one file: its sighting if it is ready, else None with the next look arranged.

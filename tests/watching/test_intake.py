@@ -104,6 +104,13 @@ class TestNoticing:
         start(watch=watch)
         assert ledger.paths() == {b"a.jpg"}
 
+    def test_linked_in(self, inbox: Path, ledger: Ledger, start: Start) -> None:
+        """A hard link is handed over although no writer of it is ever reported done."""
+        start()
+        (inbox.parent / "a").write_bytes(JPEG)
+        os.link(inbox.parent / "a", inbox / "a.jpg")
+        assert ledger.has(b"a.jpg")
+
     def test_names(self, inbox: Path, ledger: Ledger, start: Start) -> None:
         """Only names that the inbox takes are handed over, by hint and by scan alike."""
         for name in ("a.jpg", "a.jpg.part", ".a.jpg"):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.observers.inotify_c import InotifyFD
 
 from daemon.errors import EnvironmentFaultError
 from daemon.watching.inotify_limits import limit_fault
@@ -120,6 +121,24 @@ class TestOverflow:
             assert hints.hints[0] == Hint(None, lost="overflow")
         finally:
             watching.stop()
+
+
+class TestReader:
+    def test_reader_ends(
+        self, tmp_path: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A reader that cannot go on says so, asks for a scan, and no longer counts as alive."""
+
+        def broken(reader: InotifyFD) -> list[object]:
+            raise OSError(errno.EIO, "broken")
+
+        monkeypatch.setattr(InotifyFD, "read_events", broken)
+        watching = watcher_on(tmp_path, hints)
+        watching.start()
+        assert hints.until(lambda: Hint(None, lost="error") in hints.hints)
+        assert [type(error) for error in hints.errors] == [EnvironmentFaultError]
+        assert not watching.alive()
+        watching.stop()
 
 
 class TestLimits:
