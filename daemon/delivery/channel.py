@@ -16,6 +16,8 @@ from daemon.errors import StoppedError
 _NOTICE: Final = 0.1
 """Seconds between two looks at `stop` while waiting: an Event has no descriptor to poll."""
 _RECEIVE: Final = 16 * 1024
+_UNREAD: Final = 128 * 1024
+"""Bytes of an early answer that are taken in before the request is complete."""
 
 
 class Origin(NamedTuple):
@@ -98,7 +100,11 @@ class Channel:
 
     def heard(self) -> bool:
         """Whether something has arrived while we were sending."""
-        return bool(self._incoming.poll(0)) and self.listen()
+        return self._listening() and bool(self._incoming.poll(0)) and self.listen()
+
+    def _listening(self) -> bool:
+        """Whether what arrives while we send is taken in; it must not fill our memory."""
+        return not self.ended and len(self.received) < _UNREAD
 
     def send(self, data: bytes | memoryview, patience: Patience) -> bool:
         """Send all of `data`; False when something arrived that has to be looked at first.
@@ -128,7 +134,7 @@ class Channel:
 
     def _blocked(self, until: float, stop: threading.Event | None) -> bool:
         """Wait until there is room to send; True when something arrived instead."""
-        poll = self._outgoing if self.ended else self._either
+        poll = self._either if self._listening() else self._outgoing
         return bool(_wait(poll, until, stop) & select.POLLIN) and self.listen()
 
     def receive(self, until: float, stop: threading.Event | None) -> bytes:

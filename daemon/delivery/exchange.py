@@ -24,7 +24,11 @@ class StaleError(Exception):
 
 
 class Exchange:
-    """One request and its answer, on whichever connection it is given."""
+    """One request and its answer, on whichever connection it is given.
+
+    Args: `timeout` is (connect, read) in seconds: no wait to send lasts longer than `read`, and the
+    whole answer has come `read` seconds after the end of the request.
+    """
 
     def __init__(
         self,

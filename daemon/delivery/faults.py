@@ -54,8 +54,8 @@ def transfer_fault(error: Exception, origin: str) -> DeliveryError | Environment
         return DeliveryError("answer_broken", f"{origin} gave an answer that is not HTTP")
     if isinstance(error, TimeoutError):
         return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
-    if isinstance(error, ssl.SSLError):
-        return DeliveryError("connection_reset", f"{origin} broke off the TLS connection")
+    if isinstance(error, ssl.SSLError):  # TLS 1.3 says only now that it wants a certificate of ours
+        return tls_fault(error, origin)
     if isinstance(error, OSError) and error.errno in _OUR_LIMITS:
         return environment_fault(error, f"sending to {origin}")
     return DeliveryError("connection_reset", f"{origin} broke off the connection")

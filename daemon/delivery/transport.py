@@ -135,6 +135,7 @@ class UploadAdapter(HTTPAdapter):
     def close(self) -> None:
         """Close all kept connections; may be called twice."""
         with self._lock:
+            self._kept = 0
             for idle in self._idle.values():
                 while idle:
                     idle.pop().close()

@@ -87,6 +87,24 @@ def test_early_answer_is_read(tmp_path: Path, then: str, method: str) -> None:
     assert not seen or seen[-1] < 1 << 30
 
 
+def test_early_success_goes_on(tmp_path: Path) -> None:
+    """After a 2xx that came early the rest of the file is sent all the same."""
+    parcel = parcel_of(write(tmp_path, LARGE))
+    with Receiver(early(200, "read")) as receiver:
+        destination = http_destination(receiver.url)
+        assert destination.deliver(parcel, lambda _: None, never()).http_status == 200
+        destination.close()
+        assert receiver.wait_for(1)[0].sha256 == parcel.sha256
+
+
+def test_early_success_then_silence(tmp_path: Path) -> None:
+    """A 2xx from a server that reads no further is not taken for a delivery."""
+    with Receiver(early(200, "hold")) as receiver:
+        options = {"timeout": {"connect": "1s", "read": "300ms"}}
+        error = attempt(receiver, write(tmp_path, LARGE * 3), **options)
+    assert (error.code, error.kind) == ("transfer_timeout", Kind.TRANSIENT)
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [

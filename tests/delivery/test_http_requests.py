@@ -208,6 +208,12 @@ def test_unknown_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (error.code, error.kind) == ("dns_failed", Kind.TRANSIENT)
 
 
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..b"])
+def test_name_that_cannot_be_one(tmp_path: Path, host: str) -> None:
+    """A name that no resolver would take fails as one that is not known."""
+    assert failed(f"http://{host}/", tmp_path).code == "dns_failed"
+
+
 def test_connection_that_is_not_taken(tmp_path: Path) -> None:
     """A server whose queue is full costs no more than the time for connecting."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
