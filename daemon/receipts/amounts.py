@@ -13,7 +13,7 @@ from decimal import Decimal
 
 _CURRENCY = r"(?:RM|MYR|EUR|EURO|USD|US\$|GBP|CHF|FR\.|SFR\.?|KR\.?|[€£$¥₹])"
 _SIGN = r"[-\u2212\u2013\u2014~]"
-_DIGIT = r"[0-9OILSB|]"
+_DIGIT = r"[0-9OQDILSB|]"
 _GROUPS = r"(?:[.,'\u2019 \u00a0\u202f]\d{3}(?!\d)){0,3}"
 _NUMBER = re.compile(
     rf"(?<![\d.,])(?P<lead>\(?{_SIGN}?\s?)(?P<mark>(?:{_CURRENCY})?)\s?(?P<sign>{_SIGN}?)\s?"
@@ -26,7 +26,9 @@ _SWISS = re.compile(
     r"\.\s?[-\u2212\u2013\u2014]{1,2}(?![\w.])"
 )
 _SLIP = re.compile(rf"(?<![\w.,])[-(]?(?:{_CURRENCY}\s?)?{_DIGIT}{{1,6}}[.,]{_DIGIT}{{2}}(?![\w])")
-_MEND = str.maketrans({"O": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"})
+_MEND = str.maketrans(
+    {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"}
+)
 _MASKED = re.compile(
     r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}(?![\d]|[.,]\d)|(?:19|20)\d{2}-\d{2}-\d{2}"
     r"|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[.]\d{2}\s?(?:UHR|HRS|H\b))"

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import Evidence, Item
-from daemon.receipts.statements import Kind, Statement
+from daemon.receipts.statements import Kind, Statement, is_table_head
 
 _SUMS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL, Kind.NET))
 _LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
@@ -51,6 +51,12 @@ class _Count:
     unit_price: Decimal | None
     start: int
 
+    def makes(self, total: Decimal) -> bool:
+        """Whether quantity times price is this total, to the cent it was rounded to."""
+        if self.unit_price is None:
+            return False
+        return abs(self.quantity * self.unit_price - total) <= _SLACK
+
 
 def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: bool) -> Positions:
     """All positions; `refund` says that amounts below zero are items and no discounts."""
@@ -62,8 +68,8 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
     ahead: _Count | None = None
     for line in zone:
         if not line.money:
-            _count_only(line, items)
-            waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
+            if not _count_only(line, items) and not _names_last(line, items):
+                waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
             continue
         kind = kinds.get(line.index)
         if kind in _NO_ITEM and not _reads_like_item(line, kind):
@@ -73,6 +79,8 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
             discounts.append(amount)
             continue
         count = _count_in(line, amount)
+        if _weighs(items, line):
+            continue
         description = _description(line, amount, count)
         if not description and _explains(items, count, amount):
             items[-1] = _with_count(items[-1], count, line)
@@ -97,7 +105,7 @@ def _reads_like_item(line: Line, kind: Kind | None) -> bool:
 
 def _zone(lines: Sequence[Line], statements: Sequence[Statement]) -> Sequence[Line]:
     """The rows from the head of the table, or the first amount, to the first sum."""
-    start = next((n + 1 for n, line in enumerate(lines) if _is_table_head(line)), 0)
+    start = next((n + 1 for n, line in enumerate(lines) if is_table_head(line)), 0)
     first = next((n for n in range(start, len(lines)) if lines[n].money), None)
     if first is None:
         return ()
@@ -108,11 +116,6 @@ def _zone(lines: Sequence[Line], statements: Sequence[Statement]) -> Sequence[Li
     if not ends:
         return ()
     return lines[max(start, first - 2) : min(ends)]
-
-
-def _is_table_head(line: Line) -> bool:
-    named = {m.start for m in line.mentions if m.mark in ("header", "amount", "count")}
-    return len(named) >= 2 and not line.money and not line.marks & {"summary", "due"}
 
 
 def _is_discount(line: Line, kind: Kind | None, amount: Printed, *, refund: bool) -> bool:
@@ -167,17 +170,41 @@ def _explains(items: Sequence[Item], count: _Count | None, amount: Printed) -> b
     """Whether a row of numbers says how the item above came about: `2 x 1,99` below `3,98`."""
     if not items or count is None or count.unit_price is None:
         return False
-    whole = count.quantity * count.unit_price
-    return abs(whole - items[-1].total) <= _SLACK and amount.value in (count.unit_price, whole)
+    whole = items[-1].total
+    return count.makes(whole) and amount.value in (count.unit_price, count.quantity, whole)
 
 
-def _count_only(line: Line, items: list[Item]) -> None:
-    """A row with a quantity and a price per unit, and no amount: it explains the item above."""
+def _count_only(line: Line, items: list[Item]) -> bool:
+    """Whether a row has no more than how the item above came about; then the item knows it."""
     match = _COUNTED.search(line.folded)
-    if match and items:
-        count = _Count(_decimal(match["count"]), _decimal(match["price"]), match.start())
-        if count.unit_price and abs(count.quantity * count.unit_price - items[-1].total) <= _SLACK:
-            items[-1] = _with_count(items[-1], count, line)
+    if match is None or not items:
+        return False
+    count = _Count(_decimal(match["count"]), _decimal(match["price"]), match.start())
+    if not count.makes(items[-1].total):
+        return False
+    items[-1] = _with_count(items[-1], count, line)
+    return True
+
+
+def _names_last(line: Line, items: list[Item]) -> bool:
+    """Whether a row of text is the name of the item above, whose own row had numbers only."""
+    if not items or items[-1].description or line.letters < 3:
+        return False
+    places = items[-1].evidence + line.row.places
+    items[-1] = replace(items[-1], description=_description(line, None, None), evidence=places)
+    return True
+
+
+def _weighs(items: list[Item], line: Line) -> bool:
+    """Whether a row weighs the item above: `22.68 l 1.499 EUR/l` below `34.00`."""
+    prices = [amount for amount in line.amounts if amount.per_unit]
+    if not items or not prices or len(line.money) != 1 or line.money[0].start > prices[-1].start:
+        return False
+    count = _Count(line.money[0].value, prices[-1].value, 0)
+    if not count.makes(items[-1].total):
+        return False
+    items[-1] = _with_count(items[-1], count, line)
+    return True
 
 
 def _with_count(item: Item, count: _Count | None, line: Line) -> Item:
@@ -193,10 +220,7 @@ def _with_count(item: Item, count: _Count | None, line: Line) -> Item:
 
 
 def _matching(ahead: _Count | None, amount: Printed) -> _Count | None:
-    if ahead is None or ahead.unit_price is None:
-        return None
-    fits = abs(ahead.quantity * ahead.unit_price - amount.value) <= _SLACK
-    return ahead if fits else None
+    return ahead if ahead is not None and ahead.makes(amount.value) else None
 
 
 def _item(
@@ -209,11 +233,7 @@ def _item(
     places: tuple[Evidence, ...] = line.row.places
     if waiting and not _description(line, amount, count):
         places = waiting[-1].row.places + places
-    agrees = (
-        count is not None
-        and count.unit_price is not None
-        and abs(count.quantity * count.unit_price - amount.value) <= _SLACK
-    )
+    agrees = count is not None and count.makes(amount.value)
     unit_price = count.unit_price if count is not None and agrees else None
     quantity = count.quantity if count is not None and (agrees or count.start < 0) else Decimal(1)
     sure = 0.92 if agrees else 0.8

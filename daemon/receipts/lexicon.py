@@ -20,7 +20,7 @@ LABELS = frozenset(
     {
         *("total", "due", "subtotal", "net", "tax", "rounding", "tip", "service", "discount"),
         *("saving", "points", "count", "cash", "card", "wallet", "voucher", "transfer"),
-        *("tendered", "change", "cashback"),
+        *("tendered", "change", "cashback", "unit_price"),
     }
 )
 """Marks of words that say what an amount is."""

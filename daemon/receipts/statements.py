@@ -65,6 +65,11 @@ _PAYMENT_MARKS = {
     "tendered": Kind.CASH,
     "transfer": Kind.CASH,
 }
+_MOSTLY_LABEL = frozenset(
+    {Kind.TIP, Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.WALLET, Kind.VOUCHER, Kind.CARD}
+)
+"""What is also a word in the names of things, so that a label must be most of its row."""
+_LEAST_SHARE = 0.3
 _SMALL = Decimal("0.50")
 
 
@@ -77,6 +82,8 @@ def statements_of(lines: Sequence[Line]) -> list[Statement]:
             in_summary = True
             if not line.money:
                 continue
+        if is_table_head(line):
+            continue
         for mentions, amounts in _segments(line):
             statement = _statement(line, mentions, amounts, in_summary=in_summary)
             if statement is None:
@@ -87,6 +94,21 @@ def statements_of(lines: Sequence[Line]) -> list[Statement]:
             if statement is not None and statement.amounts:
                 found.append(statement)
     return found
+
+
+def is_table_head(line: Line) -> bool:
+    """Whether a row names the columns of the items: two or more heads, and no amount."""
+    named = {m.start for m in line.mentions if m.mark in ("header", "amount", "count")}
+    if len(named) < 2 or line.money or line.marks & {"summary", "due", "subtotal"}:
+        return False
+    return not any(m.mark == "total" and m.start == min(named) for m in line.mentions)
+
+
+def _label_share(line: Line, mentions: Sequence[Mention]) -> float:
+    """How much of a row's letters its label is; `TIP TOP TOWELS 5.99` has little of a tip."""
+    spans = {mention.start: mention.end for mention in line.mentions if mention in mentions}
+    own = sum(sum(map(str.isalpha, line.folded[start:end])) for start, end in spans.items())
+    return own / max(1, line.letters)
 
 
 def _segments(line: Line) -> Iterator[tuple[tuple[Mention, ...], tuple[Printed, ...]]]:
@@ -126,7 +148,7 @@ def _statement(
     marks = frozenset(mention.mark for mention in mentions)
     value = amounts[-1].value if amounts else None
     kind = kind_of(mentions, value)
-    if kind is None:
+    if kind is None or (kind in _MOSTLY_LABEL and _label_share(line, mentions) < _LEAST_SHARE):
         return None
     label = " ".join(mention.phrase for mention in mentions)
     return Statement(kind, marks, label, amounts, line, in_summary, below)
@@ -156,7 +178,7 @@ def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | No
         return _rounding_kind(marks, value)
     if "change" in marks and not marks & {"total", "due"}:
         return Kind.CHANGE
-    if marks & {"suggestion", "points", "cashback", "saving"}:
+    if marks & {"suggestion", "points", "cashback", "saving", "unit_price"}:
         return Kind.IGNORED
     if "subtotal" in marks:
         return Kind.SUBTOTAL
