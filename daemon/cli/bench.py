@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import csv
-import os
-import statistics
-import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.output import Exit, complain, progress_bar, show, show_json, show_table
-from daemon.cli.program import AsJson, ConfigFile
+from daemon.cli.output import Exit, complain, progress_bar, say, show, show_json, show_table
+from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.cli.status import in_bytes
-from daemon.errors import InboxdError, UsageError
+from daemon.errors import UsageError
 
 if TYPE_CHECKING:
-    from daemon.delivery.destination import Destination, Parcel
+    from daemon.delivery.benchmark import Report, Row
+    from daemon.delivery.destination import Destination
 
-bench = typer.Typer(help="Measure.", rich_markup_mode=None)
+JSON = Any
 
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One measurement: files of one size, so many at once; times in seconds, rates a second."""
-
-    size: int
-    workers: int
-    files: int
-    failed: int
-    seconds: float
-    files_rate: float
-    bytes_rate: float
-    median: float
-    slowest: float
-    error: str = ""
+bench = typer.Typer(help="Measure how fast a destination takes files.", rich_markup_mode=None)
 
 
 @bench.callback()
 def _measuring() -> None:
-    """Measure."""
+    """Measure how fast a destination takes files.
+
+    \b
+    Example:
+      inboxd bench upload -c inboxd.yaml archive
+    """
 
 
 @bench.command(short_help="Measure a destination.")
@@ -53,7 +40,7 @@ def upload(
         str, typer.Argument(metavar="DEST", help="A destination of the configuration.")
     ],
     *,
-    config_file: ConfigFile,
+    config_file: ConfigFile = DEFAULT_CONFIG,
     sizes: Annotated[
         str, typer.Option("--sizes", metavar="LIST", help="Sizes of the files.")
     ] = "64KB,1MB,8MB",
@@ -61,8 +48,8 @@ def upload(
         str, typer.Option("--workers", metavar="LIST", help="Numbers of uploads at once.")
     ] = "1,2,4,8",
     repeats: Annotated[
-        int, typer.Option("--repeats", min=1, help="Files that each worker uploads.")
-    ] = 5,
+        int, typer.Option("--repeats", min=1, help="Files for each size and number of workers.")
+    ] = 20,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table as CSV.")
     ] = None,
@@ -70,8 +57,8 @@ def upload(
 ) -> int:
     """Upload files of random content to a destination of the configuration and time them.
 
-    The files really are uploaded, as inboxd-bench-*.bin; remove them there afterwards. Every size
-    is measured with every number of workers. Exits with 1 if an upload failed.
+    The files really are uploaded, as inboxd-bench-*; those that we cannot take away again are
+    named at the end. Exits with 1 if an upload failed.
 
     \b
     Examples:
@@ -87,22 +74,22 @@ def upload(
         raise UsageError(
             "no_such_destination", f"there is no destination {destination!r}; known are {known}"
         )
-    plan = [(size, count) for size in _sizes(sizes) for count in _counts(workers)]
+    of_sizes, of_workers = _sizes(sizes), _counts(workers)
     target = open_destination(destination, config.destinations[destination])
     try:
-        points = list(_measured(target, plan, repeats))
+        report = _measured(target, of_sizes, of_workers, repeats)
     finally:
         target.close()
     if csv_file is not None:
-        _write_csv(csv_file, points)
+        _write_csv(csv_file, report.rows)
     if as_json:
-        show_json([asdict(point) for point in points])
+        show_json(_as_json(report))
     else:
-        _print(points)
-    failed = next((point for point in points if point.failed), None)
-    if failed is not None:
-        complain(f"{failed.failed} of {failed.files} uploads failed: {failed.error}")
-    return Exit.NOT_ALL_DONE if failed else Exit.WELL
+        _print(report)
+    errors = {code for row in report.rows for code in row.errors}
+    for code in sorted(errors):
+        complain(f"uploads failed with {code}; `inboxd check` says more")
+    return Exit.NOT_ALL_DONE if errors else Exit.WELL
 
 
 def _sizes(text: str) -> list[int]:
@@ -122,120 +109,70 @@ def _counts(text: str) -> list[int]:
 
 
 def _measured(
-    target: Destination, plan: Sequence[tuple[int, int]], repeats: int
-) -> Iterator[Point]:
-    with progress_bar() as bar, tempfile.TemporaryDirectory(prefix="inboxd-bench-") as folder:
-        task = bar.add_task("measuring", total=len(plan))
-        for size, workers in plan:
-            path = Path(folder, "content.bin")
-            _fill(path, size)
-            yield _measure(target, path, size, workers, repeats * workers)
-            bar.advance(task)
-
-
-def _fill(path: Path, size: int) -> None:
-    """Random content, so that nothing on the way can compress it."""
-    with path.open("wb") as file:
-        while size:
-            size -= file.write(os.urandom(min(size, 1 << 20)))
-
-
-def _measure(target: Destination, path: Path, size: int, workers: int, files: int) -> Point:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # slow to import
+    target: Destination, sizes: Sequence[int], workers: Sequence[int], repeats: int
+) -> Report:
+    from daemon.delivery.benchmark import measure  # noqa: PLC0415  # slow to import
 
     stop = threading.Event()
-    parcels = [_parcel(path, size) for _ in range(files)]
-    with ThreadPoolExecutor(workers) as pool:
-        began = time.perf_counter()
+    with progress_bar() as bar:
+        task = bar.add_task("measuring", total=len(sizes) * len(workers))
         try:
-            results = list(pool.map(lambda parcel: _timed(target, parcel, stop), parcels))
+            return measure(
+                target, sizes, workers, repeats, stop=stop, on_row=lambda _: bar.advance(task)
+            )
         finally:
             stop.set()
-        seconds = time.perf_counter() - began
-    times = [result for result in results if isinstance(result, float)]
-    errors = [result for result in results if isinstance(result, str)]
-    return Point(
-        size=size,
-        workers=workers,
-        files=files,
-        failed=len(errors),
-        seconds=round(seconds, 4),
-        files_rate=round(len(times) / seconds, 2),
-        bytes_rate=round(len(times) * size / seconds),
-        median=round(statistics.median(times), 4) if times else 0.0,
-        slowest=round(max(times, default=0.0), 4),
-        error=errors[0] if errors else "",
-    )
 
 
-def _timed(target: Destination, parcel: Parcel, stop: threading.Event) -> float | str:
-    """Seconds of one upload, or why it failed."""
-    began = time.perf_counter()
-    try:
-        target.deliver(parcel, lambda _sent: None, stop)
-    except InboxdError as error:
-        return error.message
-    return time.perf_counter() - began
+def _facts(row: Row) -> JSON:
+    return {
+        "size": row.size,
+        "workers": row.workers,
+        "files": row.files,
+        "delivered": row.delivered,
+        "seconds": round(row.seconds, 4),
+        "files_per_second": round(row.files_per_second, 2),
+        "bytes_per_second": round(row.bytes_per_second),
+        "p50": round(row.p50, 4),
+        "p95": round(row.p95, 4),
+        "cpu_seconds": round(row.cpu_seconds, 4),
+    }
 
 
-def _parcel(path: Path, size: int) -> Parcel:
-    import hashlib  # noqa: PLC0415  # slow to import
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from daemon.delivery.destination import Parcel  # noqa: PLC0415
-    from daemon.jobs.model import new_id  # noqa: PLC0415
-
-    job = new_id()
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    name = f"inboxd-bench-{job}.bin"
-    return Parcel(
-        job=job,
-        inbox="bench",
-        name=name,
-        path=name,
-        size=size,
-        sha256=sha256,
-        media_type="application/octet-stream",
-        received=datetime.now(UTC),
-        idempotency_key=f"{job}.bench",
-        open=lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC),
-    )
+def _as_json(report: Report) -> JSON:
+    return {
+        "rows": [{**_facts(row), "errors": dict(row.errors)} for row in report.rows],
+        "recommended_workers": report.recommended_workers,
+        "left_behind": list(report.left_behind),
+    }
 
 
-def _print(points: Sequence[Point]) -> None:
+def _print(report: Report) -> None:
     show_table(
-        ("size", "workers", "files", "failed", "files/s", "MB/s", "median s", "slowest s"),
+        ("size", "workers", "delivered", "files/s", "MB/s", "p50 ms", "p95 ms", "CPU s"),
         (
             (
-                in_bytes(point.size),
-                str(point.workers),
-                str(point.files),
-                str(point.failed),
-                f"{point.files_rate:.1f}",
-                f"{point.bytes_rate / 1e6:.1f}",
-                f"{point.median:.3f}",
-                f"{point.slowest:.3f}",
+                in_bytes(row.size),
+                str(row.workers),
+                f"{row.delivered} of {row.files}",
+                f"{row.files_per_second:.1f}",
+                f"{row.bytes_per_second / 1e6:.1f}",
+                f"{row.p50 * 1000:.1f}",
+                f"{row.p95 * 1000:.1f}",
+                f"{row.cpu_seconds:.2f}",
             )
-            for point in points
+            for row in report.rows
         ),
     )
-    for size in dict.fromkeys(point.size for point in points):
-        best = best_of([point for point in points if point.size == size])
-        if best is not None:
-            show(f"best for {in_bytes(size)}: {best.workers} at once, {best.files_rate:.1f}/s")
+    if report.recommended_workers is not None:
+        show(f"{report.recommended_workers} at once serve every size well (concurrency: max)")
+    if report.left_behind:
+        say(f"{len(report.left_behind)} files remain there, such as {report.left_behind[0]}")
 
 
-def best_of(points: Sequence[Point]) -> Point | None:
-    """The fewest workers within 5 % of the highest rate, among points without a failure."""
-    whole = [point for point in points if not point.failed]
-    highest = max((point.files_rate for point in whole), default=0.0)
-    good = [point for point in whole if point.files_rate >= 0.95 * highest]
-    return min(good, key=lambda point: point.workers, default=None)
-
-
-def _write_csv(path: Path, points: Sequence[Point]) -> None:
+def _write_csv(path: Path, rows: Sequence[Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [field.name for field in fields(Point)])
+        facts = [{**_facts(row), "errors": sum(row.errors.values())} for row in rows]
+        table = csv.DictWriter(file, facts[0])
         table.writeheader()
-        table.writerows(asdict(point) for point in points)
+        table.writerows(facts)

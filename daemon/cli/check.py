@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.output import Exit, complain, exit_code, show
-from daemon.cli.program import ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
 from daemon.errors import ConfigError, InboxdError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Found:
 
 
 def check(
-    config_file: ConfigFile,
+    config_file: ConfigFile = DEFAULT_CONFIG,
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not reach the destinations.")
     ] = False,

@@ -116,7 +116,7 @@ def retry(
       inboxd retry -c inboxd.yaml --all-failed
     """
     from daemon.jobs.changes import TakenUp  # noqa: PLC0415  # slow to import
-    from daemon.jobs.model import State  # noqa: PLC0415
+    from daemon.jobs.model import RETRYABLE, State  # noqa: PLC0415
 
     if bool(jobs) == all_failed:
         raise UsageError("usage", "name jobs, or give --all-failed; see inboxd retry --help")
@@ -126,7 +126,8 @@ def retry(
             if all_failed
             else [ledger.named(name)[0] for name in jobs or ()]
         )
-        _refuse(chosen, State.QUEUED, "be tried again")
+        for job in chosen:
+            _allow(job, job.state in RETRYABLE, "be tried again")
         for job in chosen:
             ledger.store.write([TakenUp(job.id)])
             show_line(f"{job.id} {job.name} is taken up again")
@@ -142,27 +143,23 @@ def cancel(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG) -> int:
       inboxd cancel -c inboxd.yaml 0190f3c2
     """
     from daemon.jobs.changes import CancelRequested  # noqa: PLC0415  # slow to import
-    from daemon.jobs.model import ENDS, State  # noqa: PLC0415
+    from daemon.jobs.model import ENDS  # noqa: PLC0415
 
     with opened(config_file) as ledger:
         found = ledger.named(job)[0]
-        if found.state in ENDS:
-            _refuse([found], State.CANCELLED, "be given up")
+        _allow(found, found.state not in ENDS, "be given up")
         ledger.store.write([CancelRequested(found.id)])
         show_line(f"{found.id} {found.name} is given up")
         _tell_daemon(ledger, True)
     return Exit.WELL
 
 
-def _refuse(chosen: list[Job], wanted: object, what: str) -> None:
+def _allow(job: Job, allowed: bool, what: str) -> None:
     """Raise UsageError where a job's state does not allow what is asked."""
-    from daemon.jobs.model import LEGAL  # noqa: PLC0415  # slow to import
-
-    for job in chosen:
-        if wanted not in LEGAL[job.state]:
-            raise UsageError(
-                "wrong_state", f"{job.id} {job.name} is {job.state.value} and cannot {what}"
-            )
+    if not allowed:
+        raise UsageError(
+            "wrong_state", f"{job.id} {job.name} is {job.state.value} and cannot {what}"
+        )
 
 
 def _tell_daemon(ledger: Ledger, changed: bool) -> None:

@@ -78,8 +78,13 @@ def new_app(help_text: str) -> typer.Typer:
     )
 
 
+DEFAULT_CONFIG = "/etc/inboxd/config.yaml"
+"""Where the service has its configuration."""
 ConfigFile = Annotated[
-    str, typer.Option("--config", "-c", metavar="FILE", help="The configuration, in YAML.")
+    str,
+    typer.Option(
+        "--config", "-c", metavar="FILE", envvar="INBOXD_CONFIG", help="The configuration, in YAML."
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")

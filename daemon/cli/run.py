@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.cli.output import progress_bar
-from daemon.cli.program import ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
+from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from daemon.service import Service
 
 
-def run(config_file: ConfigFile) -> int:
+def run(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C; a second one stops it at once.
 
     Events go to stderr, as JSON unless the configuration says otherwise. SIGHUP makes it read the
@@ -25,10 +28,11 @@ def run(config_file: ConfigFile) -> int:
     Example:
       inboxd run -c /etc/inboxd/inboxd.yaml
     """
-    return _service(config_file).run()
+    with _placed(config_file) as service:
+        return service.run()
 
 
-def once(config_file: ConfigFile) -> int:
+def once(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     """Take in what is in the inboxes, bring it to its end, and exit; for cron and CI.
 
     Exits with 1 if a file was rejected or failed, or waits for a later attempt.
@@ -37,19 +41,29 @@ def once(config_file: ConfigFile) -> int:
     Example:
       inboxd once -c inboxd.yaml
     """
-    with progress_bar() as bar:
-        # Made while the bar is shown, so that events appear above it.
-        return _service(config_file).once(_Shown(bar))
+    # Made while the bar is shown, so that events appear above it.
+    with progress_bar() as bar, _placed(config_file) as service:
+        return service.once(_Shown(bar))
 
 
-def _service(config_file: str) -> Service:
-    from daemon.config.load import load  # noqa: PLC0415  # slow to import
+@contextlib.contextmanager
+def _placed(config_file: str) -> Iterator[Service]:
+    """The service of a configuration; what it finds wrong with it is told with its place."""
+    from daemon.config.load import load_with_places  # noqa: PLC0415  # slow to import
     from daemon.observing.log import StructuredLog  # noqa: PLC0415
     from daemon.service import Service  # noqa: PLC0415
 
-    config = load(config_file)
+    config, document = load_with_places(config_file)
     log = StructuredLog(form=config.log.format, level=config.log.level)
-    return Service(config, log, path=Path(config_file).absolute())
+    try:
+        yield Service(config, log, path=Path(config_file).absolute())
+    except ConfigError as error:
+        raise ConfigError(
+            [
+                Problem(document.where(problem.where), f"{problem.where}: {problem.message}")
+                for problem in error.problems
+            ]
+        ) from None
 
 
 class _Shown:

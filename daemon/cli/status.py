@@ -12,7 +12,7 @@ import typer
 
 from daemon.cli.ledger import Ledger, opened
 from daemon.cli.output import Exit, printable, show, show_json, show_table, write_bytes
-from daemon.cli.program import AsJson, ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _STATES = (
 
 
 def status(
-    config_file: ConfigFile,
+    config_file: ConfigFile = DEFAULT_CONFIG,
     as_json: AsJson = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from daemon.cli.ledger import opened
 from daemon.cli.output import Exit, complain, say, show_json
-from daemon.cli.program import AsJson, ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 
 
-def verify(config_file: ConfigFile, as_json: AsJson = False) -> int:
+def verify(config_file: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> int:
     """Compare the ledger with the folders and the sidecars; exit 0 when they agree.
 
     Nothing is changed. While the daemon runs, a file that is just being filed may be told; ask

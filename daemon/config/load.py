@@ -150,7 +150,9 @@ def _plugin_options(document: Document, trail: Trail, found: PluginDestinationCo
             (*trail, "type"), f"the package that provides {found.type} is broken: {error}"
         )
         return
-    if options is not None and "options" in _at(document.data, trail):
+    if options is not None:
+        entry = _at(document.data, trail)
+        entry["options"] = entry.get("options") or {}
         _validate(document, options, (*trail, "options"), {})
 
 

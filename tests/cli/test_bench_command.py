@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli.bench import Point, best_of
 from tests.cli.conftest import Command
 from tests.cli.test_check_command import dead_port
 
@@ -34,24 +33,27 @@ def test_every_size_with_every_number_of_workers(
     arguments = ("bench", "upload", "disk", "-c", config, "--sizes", "0B,2KB", "--workers", "1,3")
     result = inboxd(*arguments, "--repeats", "2", "--csv", tmp_path / "b.csv", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
-    points = json.loads(result.stdout)
-    assert [(point["size"], point["workers"], point["files"]) for point in points] == [
+    report = json.loads(result.stdout)
+    assert [(row["size"], row["workers"], row["delivered"]) for row in report["rows"]] == [
         (0, 1, 2),
-        (0, 3, 6),
+        (0, 3, 2),
         (2000, 1, 2),
-        (2000, 3, 6),
+        (2000, 3, 2),
     ]
+    assert report["recommended_workers"] in (1, 3)
     with (tmp_path / "b.csv").open(newline="") as file:
         assert [row["size"] for row in csv.DictReader(file)] == ["0", "0", "2000", "2000"]
-    assert len(list((tmp_path / "out").iterdir())) == 16
-    assert "best for 2.0 KB" in inboxd(*arguments, "--repeats", "1").stdout
+    assert list((tmp_path / "out").iterdir()) == []
+    result = inboxd(*arguments, "--repeats", "1")
+    assert "at once serve every size well" in result.stdout
 
 
 def test_a_dead_destination(inboxd: Command, config: Path) -> None:
     """Exit code 1, and why."""
     result = inboxd("bench", "upload", "web", "-c", config, "--sizes", "1KB", "--workers", "1")
     assert result.exit_code == 1
-    assert "5 of 5 uploads failed" in result.stderr
+    assert "0 of 20" in result.stdout
+    assert "uploads failed with " in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -70,16 +72,3 @@ def test_what_cannot_be_measured(
     result = inboxd("bench", "upload", *arguments, "-c", config)
     assert result.exit_code == 2
     assert said in result.stderr
-
-
-def test_the_best_is_the_fewest_workers_near_the_top() -> None:
-    """More connections for nothing are not better, and a failure is never best."""
-
-    def point(workers: int, rate: float, failed: int = 0) -> Point:
-        return Point(1, workers, 5, failed, 1.0, rate, rate, 0.1, 0.1)
-
-    points = [point(1, 10), point(2, 19.5), point(4, 20), point(8, 50, failed=1)]
-    best = best_of(points)
-    assert best is not None
-    assert best.workers == 2
-    assert best_of([point(1, 1, failed=1)]) is None

@@ -167,6 +167,21 @@ def until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.02)
 
+    def test_a_secret_that_is_not_there(self, inboxd: Command, tmp_path: Path) -> None:
+        """Exit code 2, and the line of the key."""
+        path = placed(
+            tmp_path,
+            CONFIG.replace(
+                "  disk: {type: folder, path: out}\n",
+                "  disk:\n    type: http\n    url: https://example.com/in\n"
+                "    auth: {type: bearer, token_env: NOT_SET_ANYWHERE}\n",
+            ),
+        )
+        result = inboxd("run", "-c", path)
+        assert result.exit_code == 2
+        last = result.stderr.splitlines()[-1]
+        assert last.startswith(f"inboxd: {path}:12:5: destinations.disk.auth: ")
+
 
 class TestStatus:
     def test_counts_and_health(self, inboxd: Command, drained: Path) -> None:
@@ -176,6 +191,21 @@ class TestStatus:
         assert status["totals"]["done"] == 1
         assert (status["running"], status["healthy"]) == (False, False)
         assert (status["in_flight"], status["oldest_waiting"]) == ([], None)
+
+    def test_it_watches_until_it_is_told_to_stop(self, drained: Path) -> None:
+        """A line of JSON every second; Ctrl-C ends it quietly."""
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "daemon", "status", "-c", drained, "--json", "--watch"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert watching.stdout is not None
+        assert [json.loads(watching.stdout.readline())["totals"]["done"] for _ in "ab"] == [1, 1]
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=30)
+        assert (watching.returncode, errors) == (130, "")
 
     def test_people_see_a_table(self, inboxd: Command, drained: Path) -> None:
         """By inbox and state."""

@@ -88,7 +88,7 @@ def test_a_fault_of_ours_is_not_hidden() -> None:
     [
         ([], "Missing command; see inboxd --help"),
         (["chek"], "No such command 'chek'. Did you mean 'check'"),
-        (["check"], "Missing option '--config' / '-c'; see inboxd check --help"),
+        (["show"], "Missing argument 'JOB-OR-PATH'; see inboxd show --help"),
         (["check", "-c"], "Option '-c' requires an argument"),
         (["check", "--onlin"], "No such option"),
         (["schema", "x"], "'x' is not one of 'sidecar', 'config'"),
