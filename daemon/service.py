@@ -62,6 +62,7 @@ class Service:
         self._stops = 0
         self._reload_asked = False
         self._nudged = False
+        self._held_up = False
         self._crash: BaseException | None = None
         self._started = self._clock.monotonic()
         self._ledger_written: float | None = None
@@ -76,7 +77,7 @@ class Service:
         SIGHUP reads the configuration again, SIGUSR1 looks at the ledger again. Raises
         AlreadyRunningError, ConfigError, LedgerError and EnvironmentFaultError at the start.
         """
-        return self._serve(ready, self._until_stopped)
+        return self._serve(ready, self._until_stopped, lambda: EXIT_WELL)
 
     def once(self, watch: Callable[[Pipeline], None] = lambda _: None) -> int:
         """Bring all that is in the inboxes to its end and return the exit code.
@@ -85,7 +86,9 @@ class Service:
         and then, for a progress bar.
         """
         before = self._ends_before()
-        return self._serve(lambda: None, lambda: self._until_idle(watch, before))
+        return self._serve(
+            lambda: None, lambda: self._until_idle(watch), lambda: self._verdict(before)
+        )
 
     def stop(self) -> None:
         """Ask the service to stop, as SIGTERM does; a second time, at once."""
@@ -106,14 +109,16 @@ class Service:
 
     # -- the way of one run --------------------------------------------------------------------
 
-    def _serve(self, ready: Callable[[], None], work: Callable[[], int]) -> int:
+    def _serve(
+        self, ready: Callable[[], None], work: Callable[[], None], judge: Callable[[], int]
+    ) -> int:
         self._log.emit(Event.DAEMON_STARTED, version=__version__, pid=os.getpid())
         with self._state.lock():
             self._store = self._state.open_ledger(self._clock, self._limits)
             try:
                 self._make_pipeline()
                 with _Signals(self):
-                    return self._work(ready, work)
+                    return self._work(ready, work, judge)
             finally:
                 self._store.close()
 
@@ -124,7 +129,9 @@ class Service:
         )
         self._metrics.watch_health(lambda: self.health().healthy)
 
-    def _work(self, ready: Callable[[], None], work: Callable[[], int]) -> int:
+    def _work(
+        self, ready: Callable[[], None], work: Callable[[], None], judge: Callable[[], int]
+    ) -> int:
         endpoint = self._open_endpoint()
         try:
             self._pipeline.start(self._crashed)
@@ -133,13 +140,14 @@ class Service:
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
             ready()
-            code = work()
+            work()
         finally:
             self._wind_up()
             if endpoint is not None:
                 endpoint.close()
         if self._crash is not None:
             raise self._crash
+        code = judge()
         self._log.emit(Event.DAEMON_STOPPED, code=code)
         return code
 
@@ -162,14 +170,13 @@ class Service:
             self.health,
         )
 
-    def _until_stopped(self) -> int:
+    def _until_stopped(self) -> None:
         while not self._stops and self._crash is None:
             self._awake.wait(self._pause())
             self._awake.clear()
             self._tend()
-        return EXIT_WELL
 
-    def _until_idle(self, watch: Callable[[Pipeline], None], before: dict[State, int]) -> int:
+    def _until_idle(self, watch: Callable[[Pipeline], None]) -> None:
         while not self._stops and self._crash is None:
             quiet = all(intake.wait_idle(_SETTLE_LOOK) for intake in self._intakes.values())
             self._tend()
@@ -178,9 +185,9 @@ class Service:
                 break
             if self._pipeline.paused() is not None:
                 # A cron job must not wait for a person to free the disk.
-                return EXIT_ENVIRONMENT
+                self._held_up = True
+                break
             self._awake.wait(_SETTLE_LOOK)
-        return self._verdict(before)
 
     def _still_idle(self) -> bool:
         return all(intake.idle() for intake in self._intakes.values())
@@ -193,6 +200,8 @@ class Service:
             ledger.close()
 
     def _verdict(self, before: dict[State, int]) -> int:
+        if self._held_up:
+            return EXIT_ENVIRONMENT
         now = _totals(self._store)
         bad = (State.REJECTED, State.FAILED, State.CANCELLED)
         spoiled = any(now.get(state, 0) > before.get(state, 0) for state in bad)
