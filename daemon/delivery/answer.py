@@ -150,13 +150,14 @@ def read_answer(stream: AnswerStream, method: str, limits: Limits) -> Answer:
         ended = response.isclosed() or length == 0
     finally:
         response.close()
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    headers: dict[str, str] = {}
     for name, value in response.headers.items():
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return Answer(
         response.status,
         response.reason,
-        headers,
+        CaseInsensitiveDict(headers),
         body[: limits.answer_body],
         reusable=ended and not response.will_close and not stream.unread,
     )
