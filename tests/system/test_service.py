@@ -46,6 +46,12 @@ def test_a_dropped_receipt_is_delivered_and_read(outcomes: Mapping[str, Outcome]
     passed(outcomes, "receipt_is_read")
 
 
+def test_no_library_keeps_notes_of_its_own(outcomes: Mapping[str, Outcome]) -> None:
+    """Nothing but the ledger, the lock and the status lies in the state folder: onnxruntime would
+    keep an identity of the machine there and send it home."""
+    passed(outcomes, "state_folder_holds_only_state")
+
+
 def test_a_broken_file_is_rejected(outcomes: Mapping[str, Outcome]) -> None:
     """A cut-off picture lands in rejected/ with its sidecar."""
     passed(outcomes, "broken_file_is_rejected")
