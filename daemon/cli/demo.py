@@ -49,12 +49,19 @@ def demo() -> int:
     Example:
       inboxd demo
     """
-    from daemon.demo.receiver import Receiver  # noqa: PLC0415  # slow to import
-    from daemon.demo.samples import draw_samples  # noqa: PLC0415
+    from daemon.demo.samples import draw_samples  # noqa: PLC0415  # slow to import
 
-    folder = Path(tempfile.mkdtemp(prefix="inboxd-demo-"))
     say("Drawing sample receipts ...")
-    samples = draw_samples()
+    return show_at_work(draw_samples(), Path(tempfile.mkdtemp(prefix="inboxd-demo-")))
+
+
+def show_at_work(samples: list[Sample], folder: Path) -> int:
+    """Send samples through a daemon in a folder and print what became of them.
+
+    The exit code tells whether each came to its end with what stands on it.
+    """
+    from daemon.demo.receiver import Receiver  # noqa: PLC0415  # slow to import
+
     with Receiver(folder / "received") as receiver:
         _prepare(folder, receiver.url)
         found = _run(folder, samples)
@@ -163,6 +170,8 @@ def _fault(sample: Sample, facts: JSON) -> str | None:
         return f"should be {sample.expected} and is {facts['status']}"
     if sample.facts is None:
         return None
+    if facts["receipt"] is None:
+        return f"was not read: {(facts['ocr'] or {}).get('error', {}).get('message', 'no text')}"
     wanted = {
         "merchant": sample.facts.merchant,
         "date": sample.facts.date.isoformat(),

@@ -64,7 +64,8 @@ def jobs(
             show_json([ledger.tell(job) for job in found])
             return Exit.WELL
         rows = [_row(job) for job in found]
-    show_table(("job", "received", "inbox", "file", "state", "why"), rows)
+    headings = ("job", "received", "inbox", "file", "state", "why")
+    show_table(headings, rows, whole=("job", "state"))
     if len(found) == most:
         say(f"These are the newest {most}; --limit shows more.")
     return Exit.WELL

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.cli.output import progress_bar
+from daemon.cli.output import printable, progress_bar
 from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
+from daemon.cli.status import in_bytes
 from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class _Shown:
             self._bar.remove_task(self._tasks.pop(key))
         for key, transfer in transfers.items():
             if key not in self._tasks:
-                label = f"{transfer.file} to {transfer.destination}".replace("[", "\\[")
-                self._tasks[key] = self._bar.add_task(label, total=transfer.total)
-            self._bar.update(self._tasks[key], completed=transfer.sent)
+                self._tasks[key] = self._bar.add_task("", total=transfer.total)
+            label = (
+                f"{printable(transfer.file)} to {transfer.destination}, "
+                f"{in_bytes(transfer.sent)} of {in_bytes(transfer.total)}"
+            )
+            label = label.replace("[", "\\[")  # a name is no markup
+            self._bar.update(self._tasks[key], description=label, completed=transfer.sent)
