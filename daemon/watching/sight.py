@@ -12,6 +12,7 @@ from daemon.limits import Limits
 from daemon.watching.canary import Canary
 from daemon.watching.choice import choose_watcher
 from daemon.watching.names import CANARY_NAME, Selection
+from daemon.watching.polling import PollingWatcher
 from daemon.watching.report import Report
 from daemon.watching.watcher import Hint, Sink, Watcher
 
@@ -82,24 +83,37 @@ class Sight:
         if status is None:
             return False
         place = (status.st_dev, status.st_ino)
-        watcher = self._watcher
-        if watcher is not None and place != self._place:
+        if self._watcher is not None and place != self._place:
             self._report(
                 "inbox.restored", inbox=self._inbox, reason="another folder has taken its place"
             )
-        if watcher is None or place != self._place or not watcher.alive():
+            self._release()
+        elif self._watcher is not None and not self._watcher.alive():
+            self._release()
+        if self._watcher is None:
             self._arm(place)
         elif self._clock.monotonic() >= self._canary.due() and not self._canary.act():
-            self._report("inbox.overflow", inbox=self._inbox, reason="a probe file went unseen")
-            self._arm(place)
+            self._unseen(place)
         return True
 
     def stop(self) -> None:
         """Release the watcher and take the probe file away; may be called twice."""
+        self._release()
+        self._canary.reset()
+
+    def _unseen(self, place: tuple[int, int]) -> None:
+        """Events may have stopped coming, so ask for them anew; polling that is slow stays so."""
+        self._report("inbox.overflow", inbox=self._inbox, reason="a probe file went unseen")
+        if isinstance(self._watcher, PollingWatcher):
+            self._rescan()
+        else:
+            self._release()
+            self._arm(place)
+
+    def _release(self) -> None:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.stop()
-            self._canary.reset()
 
     def _stat(self) -> os.stat_result | None:
         try:
@@ -118,17 +132,15 @@ class Sight:
         if self._missing is None:
             self._missing = f"{self._config.path}: {error.strerror or error}"
             self._report("inbox.missing", inbox=self._inbox, reason=self._missing)
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher = None
+        self._release()
 
     def _arm(self, place: tuple[int, int]) -> None:
         """Watch first, then have the folder scanned for what came before."""
-        if self._watcher is None and self._clock.monotonic() < self._next_try:
+        now = self._clock.monotonic()
+        if now < self._next_try:
             return
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher = None
+        # A watcher that dies at once must not have us scan without pause.
+        self._next_try = now + self._limits.poll_every
         try:
             chosen = choose_watcher(
                 self._folder,

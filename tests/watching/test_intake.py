@@ -372,9 +372,10 @@ class TestTrouble:
         assert ledger.was_told("inbox.overflow")
         assert ledger.has(b"a.jpg")
 
-    def test_blind(self, inbox: Path, ledger: Ledger, make: Start) -> None:
+    @pytest.mark.parametrize("watch", ["native", "polling"])
+    def test_blind(self, watch: str, inbox: Path, ledger: Ledger, make: Start) -> None:
         """When a probe file goes unseen the inbox is watched anew and scanned."""
-        intake = make(limits=Limits(canary_every=0.3, canary_within=0.0))
+        intake = make(limits=Limits(canary_every=0.3, canary_within=0.0), watch=watch)
         intake.start()
         assert ledger.was_told("inbox.overflow")
         (inbox / "a.jpg").write_bytes(JPEG)
