@@ -35,6 +35,8 @@ class Teller:
 
     def claimed(self, job: Job) -> None:
         """A job was taken from the queue."""
+        if job.origin is not None and job.preparation is None:
+            self._job(Event.JOB_RETRIED, job)
         self._job(Event.JOB_CLAIMED, job, size=job.identity.size)
 
     def changed(self, job: Job, change: Change) -> None:

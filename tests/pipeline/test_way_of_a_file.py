@@ -84,6 +84,7 @@ def test_a_refusal_by_the_server_fails_the_job_until_it_is_retried(tmp_path: Pat
         daemon.wait_for(State.DONE)
         assert os.listdir(daemon.rejected) == []
         assert daemon.sidecar("done", "r.bin")["status"] == "done"
+        assert len(daemon.log.of(Event.JOB_RETRIED)) == 1
 
 
 def _retry(daemon: Daemon, job: str) -> None:

@@ -1,0 +1,64 @@
+"""/metrics, /healthz and /readyz over a real socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from daemon.errors import EnvironmentFaultError
+from daemon.observing.endpoint import Endpoint
+from daemon.observing.health import Health
+from daemon.observing.metrics import Metrics
+
+
+@pytest.fixture
+def health() -> list[Health]:
+    return [Health(alive=True, healthy=True, ready=False, reasons=("inbox box: missing",))]
+
+
+@pytest.fixture
+def url(health: list[Health]) -> Iterator[str]:
+    metrics = Metrics()
+    metrics.jobs.labels("box", "done").inc()
+    endpoint = Endpoint(
+        "127.0.0.1:0", lambda: metrics.render({"box": {"parked": 3}}), lambda: health[-1]
+    )
+    yield f"http://{endpoint.address}"
+    endpoint.close()
+
+
+def _get(url: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, timeout=5)
+
+
+def test_metrics_are_in_the_text_format(url: str) -> None:
+    """Counts of what ended, and of what waits."""
+    text = _get(f"{url}/metrics").text
+    assert 'inboxd_jobs_total{inbox="box",state="done"} 1.0' in text
+    assert 'inboxd_jobs_waiting{inbox="box",state="parked"} 3.0' in text
+
+
+def test_health_and_readiness_are_told_apart(url: str) -> None:
+    """Healthy means proven sight and a written ledger, ready means that nothing waits for us."""
+    assert _get(f"{url}/healthz").status_code == 200
+    answer = _get(f"{url}/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ok": False, "reasons": ["inbox box: missing"]}
+
+
+def test_anything_else_is_not_found(url: str) -> None:
+    """Nothing of the file system is served."""
+    assert _get(f"{url}/../etc/passwd").status_code == 404
+
+
+def test_a_port_in_use_is_one_clear_error() -> None:
+    """With the key that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EnvironmentFaultError, match=r"metrics\.listen"):
+            Endpoint(listen, lambda: b"", lambda: Health(True, True, True, ()))
