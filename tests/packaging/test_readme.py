@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
+from daemon.cli.main import app
+from daemon.cli.program import Program
 from daemon.config.load import load
 from tests.readme import ROOT, shell_blocks
 
@@ -35,6 +38,15 @@ def test_every_configuration_shown_is_valid(text: str, tmp_path: Path) -> None:
     file.write_text(text, encoding="utf-8")
     config = load(file, environment={"STATE_DIRECTORY": str(tmp_path / "state")})
     assert config.inboxes
+
+
+def test_every_command_shown_exists() -> None:
+    """README and docs/operations.md name all commands and none that is not there."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, Program)
+    operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"(?:`|bin/|    |\*  \S*)inboxd ([a-z]+)\b", TEXT + operations))
+    assert shown == set(group.commands)
 
 
 def test_links_lead_somewhere() -> None:
