@@ -16,6 +16,7 @@ TAX_RATES = "tax_matches_rates"
 NET_AND_TAX = "net_and_tax_are_total"
 
 _NOTHING = Decimal(0)
+_MOST_TAXES = 6
 _TAX_SLACK = Decimal("0.02")
 
 
@@ -36,6 +37,8 @@ class Parts:
     paid: Decimal | None = None
     change: Decimal | None = None
     taxes: tuple[TaxRate, ...] = ()
+    stated_taxes: tuple[Decimal, ...] = ()
+    """Taxes that rows state, which may differ from the sum by what rounding each rate took."""
 
 
 def checks_of(parts: Parts) -> tuple[Check, ...]:
@@ -64,7 +67,7 @@ def _ways(parts: Parts, base: Decimal) -> Iterable[Decimal]:
     printed for information only, which is why each of them may also be left out.
     """
     extras = [
-        {_NOTHING, parts.tax or _NOTHING},
+        {_NOTHING, parts.tax or _NOTHING, *parts.stated_taxes[:_MOST_TAXES]},
         {_NOTHING, parts.service or _NOTHING},
         {_NOTHING, parts.tip or _NOTHING},
         {_NOTHING, -(parts.coupon or _NOTHING)},

@@ -25,7 +25,7 @@ from daemon.receipts.model import NOT_FOUND, Check, Field, Receipt, TaxRate, mon
 from daemon.receipts.payment import Payment, payment_of
 from daemon.receipts.recognition import is_receipt, is_refund
 from daemon.receipts.statements import Kind, Statement, statements_of
-from daemon.receipts.taxes import taxes_of
+from daemon.receipts.taxes import stated_taxes, taxes_of
 from daemon.receipts.text import PageText
 from daemon.receipts.totals import Candidate, candidates_of, facts_of
 
@@ -78,7 +78,15 @@ def _receipt(
     taxes, tax = taxes_of(lines, statements)
     payment = payment_of(lines, statements, value)
     sums = _sums_of(statements, positions)
-    checks = _checks(value, positions=positions, sums=sums, tax=tax, taxes=taxes, payment=payment)
+    checks = _checks(
+        value,
+        positions=positions,
+        sums=sums,
+        tax=tax,
+        taxes=taxes,
+        payment=payment,
+        stated=stated_taxes(statements),
+    )
     total = _total(candidates, checks, refund=refund)
     reasons = _reasons(candidates, total, date, checks)
     return Receipt(
@@ -141,6 +149,7 @@ def _checks(
     tax: Field,
     taxes: tuple[TaxRate, ...],
     payment: Payment,
+    stated: tuple[Decimal, ...],
 ) -> tuple[Check, ...]:
     if total is None:
         return ()
@@ -156,6 +165,7 @@ def _checks(
         paid=_decimal(payment.paid),
         change=_decimal(payment.change),
         taxes=taxes,
+        stated_taxes=stated,
     )
     return checks_of(parts)
 

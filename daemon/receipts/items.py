@@ -16,12 +16,16 @@ _LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLE
 _NO_ITEM = _SUMS | {Kind.IGNORED, Kind.CHANGE, Kind.TAX, Kind.ROUNDING, Kind.TIP}
 _COUNTED = re.compile(
     r"(?<![\d.,\w])@?\s?(?P<count>\d{1,4}(?:[.,]\d{1,3})?)\s?"
-    r"(?:STK|ST|STUCK|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|SET|UNI|STUKS|EA)?\.?\s?[X*@\u00d7]\s?"
+    r"(?:STK|ST|STUCK|UNITS?|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|SET|UNI|STUKS|EA)?\.?\s?[X*@\u00d7]\s?"
     r"(?:RM|EUR|CHF|USD|GBP|[€$£])?\s?(?P<price>-?\d{1,6}[.,]\d{2,4})"
 )
 _PRICED = re.compile(
     r"(?P<price>\d{1,6}[.,]\d{2})\s?(?:EUR|€)?\s?[X*\u00d7]\s?(?P<count>\d{1,3})(?![\d.,%])"
 )
+_AT_PRICE = re.compile(
+    r"^[^\d]{3,}.{0,40}@\s?(?:RM|[$€£])?\s?\d{1,5}[.,]\d{2}\s*$|^.{0,12}@\s?\d{1,5}[.,]\d{2}$"
+)
+"""A row that ends in the price of one: its amount is on the next row."""
 _LEADING_COUNT = re.compile(r"\W{0,2}(\d{1,3})\s?[X*\u00d7]?\s+(?=[^\W\d])")
 _LONE_COUNT = re.compile(r"(?<![\w.,/-])(\d{1,4}(?:[.,]\d{1,3})?)(?![\w.,%/-])")
 _CODE = re.compile(r"^\W*(?:\d{5,14}|\d+\.)\s*")
@@ -50,6 +54,7 @@ class _Count:
     quantity: Decimal
     unit_price: Decimal | None
     start: int
+    end: int
 
     def makes(self, total: Decimal) -> bool:
         """Whether quantity times price is this total, to the cent it was rounded to."""
@@ -67,14 +72,14 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
     waiting: list[Line] = []
     ahead: _Count | None = None
     for line in zone:
-        if not line.money:
+        if not line.money or _AT_PRICE.search(line.folded):
             if not _count_only(line, items) and not _names_last(line, items):
                 waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
             continue
         kind = kinds.get(line.index)
-        if kind in _NO_ITEM and not _reads_like_item(line, kind):
-            continue
         amount = line.money[-1]
+        if kind in _NO_ITEM and not _is_item_all_the_same(line, kind, amount, named=bool(waiting)):
+            continue
         if _is_discount(line, kind, amount, refund=refund):
             discounts.append(amount)
             continue
@@ -82,10 +87,10 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
         if _weighs(items, line):
             continue
         description = _description(line, amount, count)
-        if not description and _explains(items, count, amount):
+        if not description and not waiting and _explains(items, count, amount):
             items[-1] = _with_count(items[-1], count, line)
             continue
-        if count is not None and not description and count.unit_price == amount.value:
+        if count is not None and not description and amount.start < count.end:
             ahead = count
             continue
         if not description and waiting:
@@ -98,9 +103,12 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
     )
 
 
-def _reads_like_item(line: Line, kind: Kind | None) -> bool:
-    """Whether a count in a row belongs to the name of what was sold: `NO.6 SCREWS 4.20`."""
-    return kind is Kind.IGNORED and "count" in line.marks and line.letters > 8
+def _is_item_all_the_same(line: Line, kind: Kind | None, amount: Printed, *, named: bool) -> bool:
+    """Whether a row that counts something, or says what was saved, belongs to the items."""
+    if kind is not Kind.IGNORED:
+        return False
+    counts = line.folded[0].isdigit() and named
+    return counts or amount.value < 0 or bool(_COUNTED.search(line.folded))
 
 
 def _zone(lines: Sequence[Line], statements: Sequence[Statement]) -> Sequence[Line]:
@@ -129,7 +137,7 @@ def _count_in(line: Line, amount: Printed) -> _Count | None:
         match = pattern.search(line.folded)
         if match:
             each = _decimal(match["price"])
-            return _Count(_decimal(match["count"]), each, match.start())
+            return _Count(_decimal(match["count"]), each, *match.span())
     prices = [p for p in line.amounts if p is not amount and p.value and p.start < amount.start]
     for match in _LONE_COUNT.finditer(line.folded[: amount.start]):
         quantity = _decimal(match[1])
@@ -138,13 +146,14 @@ def _count_in(line: Line, amount: Printed) -> _Count | None:
                 price.start != match.start()
                 and abs(quantity * price.value - amount.value) <= _SLACK
             ):
-                return _Count(quantity, price.value, min(match.start(), price.start))
+                start = min(match.start(), price.start)
+                return _Count(quantity, price.value, start, price.end)
     for same in prices:
         if same.value == amount.value:
-            return _Count(Decimal(1), same.value, same.start)
+            return _Count(Decimal(1), same.value, same.start, same.end)
     match = _LEADING_COUNT.match(line.folded)
     if match:
-        return _Count(Decimal(match[1]), None, -1)
+        return _Count(Decimal(match[1]), None, -1, match.end())
     return None
 
 
@@ -179,7 +188,7 @@ def _count_only(line: Line, items: list[Item]) -> bool:
     match = _COUNTED.search(line.folded)
     if match is None or not items:
         return False
-    count = _Count(_decimal(match["count"]), _decimal(match["price"]), match.start())
+    count = _Count(_decimal(match["count"]), _decimal(match["price"]), *match.span())
     if not count.makes(items[-1].total):
         return False
     items[-1] = _with_count(items[-1], count, line)
@@ -200,7 +209,7 @@ def _weighs(items: list[Item], line: Line) -> bool:
     prices = [amount for amount in line.amounts if amount.per_unit]
     if not items or not prices or len(line.money) != 1 or line.money[0].start > prices[-1].start:
         return False
-    count = _Count(line.money[0].value, prices[-1].value, 0)
+    count = _Count(line.money[0].value, prices[-1].value, 0, 0)
     if not count.makes(items[-1].total):
         return False
     items[-1] = _with_count(items[-1], count, line)

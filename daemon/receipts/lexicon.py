@@ -37,8 +37,10 @@ MARKS = LABELS | frozenset(
 _TOKEN = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
 _SHORTEST_SLIP = 5
 _LONGEST_GLUED = 40
+_SHORT_PARTS = frozenset(("OF", "RM"))
+"""Words of two letters that others are run together with."""
 _SURE_LENGTH = 6
-_LOOK_ALIKE = frozenset(("AO", "OU", "CG", "CO", "EF", "MN", "HN", "IT", "IJ", "UV", "EC", "DO"))
+_LOOK_ALIKE = frozenset(("CG", "CO", "EF", "MN", "HN", "IT", "IJ", "UV", "EC", "DO"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Lexicon:
     def _nearest(self, bones: str) -> str | None:
         """A known word one slip away: a letter missing, or one letter misread."""
         found = self._slips.get(bones)
-        if found is not None:
+        if found is not None and len(found) > _SURE_LENGTH:
             return found
         for at in range(len(bones)):
             for candidate in self._slips_at(bones, at):
@@ -151,12 +153,13 @@ class Lexicon:
                 before, word = reached[start], bones[start:end]
                 if before is None or word not in self._vocabulary:
                     continue
-                if len(word) < 3 and start > 0 and end < len(bones) and word not in ("OF", "IS"):
+                if len(word) < 3 and word not in _SHORT_PARTS:
                     continue
                 best = reached[end]
                 if best is None or len(before) + 1 < len(best):
                     reached[end] = (*before, word)
-        return reached[-1]
+        parts = reached[-1]
+        return parts if parts and max(map(len, parts)) >= _SHORTEST_SLIP else None
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ that TOTAL, INCL and GST need no list of their combinations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -69,7 +70,9 @@ _MOSTLY_LABEL = frozenset(
     {Kind.TIP, Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.WALLET, Kind.VOUCHER, Kind.CARD}
 )
 """What is also a word in the names of things, so that a label must be most of its row."""
-_LEAST_SHARE = 0.3
+_LEAST_SHARE = 0.45
+_MASK = re.compile(r"X{3,}")
+"""What stands for the hidden digits of a card."""
 _SMALL = Decimal("0.50")
 
 
@@ -101,6 +104,8 @@ def is_table_head(line: Line) -> bool:
     named = {m.start for m in line.mentions if m.mark in ("header", "amount", "count")}
     if len(named) < 2 or line.money or line.marks & {"summary", "due", "subtotal"}:
         return False
+    if any(character.isdigit() for character in line.folded):
+        return False
     return not any(m.mark == "total" and m.start == min(named) for m in line.mentions)
 
 
@@ -108,7 +113,8 @@ def _label_share(line: Line, mentions: Sequence[Mention]) -> float:
     """How much of a row's letters its label is; `TIP TOP TOWELS 5.99` has little of a tip."""
     spans = {mention.start: mention.end for mention in line.mentions if mention in mentions}
     own = sum(sum(map(str.isalpha, line.folded[start:end])) for start, end in spans.items())
-    return own / max(1, line.letters)
+    masked = _MASK.sub("", line.folded)
+    return own / max(1, sum(map(str.isalpha, masked)))
 
 
 def _segments(line: Line) -> Iterator[tuple[tuple[Mention, ...], tuple[Printed, ...]]]:

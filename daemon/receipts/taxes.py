@@ -41,6 +41,12 @@ def taxes_of(
     return (), whole
 
 
+def stated_taxes(statements: Sequence[Statement]) -> tuple[Decimal, ...]:
+    """The taxes that rows state, each once."""
+    values = [s.value for s in statements if s.kind is Kind.TAX and s.value]
+    return tuple(dict.fromkeys(values))
+
+
 def _stated_sum(stated: Sequence[Statement]) -> Field:
     """The tax that rows state without a rate: the row that says total, else the first one."""
     if not stated:

@@ -180,7 +180,7 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["paid_exactly"] = 1
         if value in sums:
             evidence["composed"] = 1
-        if facts.items is not None and value == facts.items:
+        if facts.items is not None and value == facts.items and candidate.label >= 2.0:
             evidence["items"] = 1
         evidence["repeated"] = min(3, printed[abs(value)] - 1)
         if candidate.printed.mended:
