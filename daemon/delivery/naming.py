@@ -62,7 +62,7 @@ def relative_path(pattern: str, parcel: Parcel) -> list[bytes]:
     """
     if pattern.endswith("/"):
         pattern += "{name}"
-    text = template.render(pattern, facts_of(parcel))
+    text = template.render(pattern, facts_of(parcel)).replace("\0", "")
     parts = [_part(part) for part in text.split("/") if part not in ("", ".", "..")]
     return parts or [parcel.job.encode()]
 
@@ -73,12 +73,21 @@ def with_tail(name: bytes, tail: str) -> bytes:
     tail_bytes = b"-" + tail.encode()
     if len(suffix) + len(tail_bytes) > _LONGEST:
         suffix = b""
-    return stem[: _LONGEST - len(suffix) - len(tail_bytes)] + tail_bytes + suffix
+    return _cut(stem, _LONGEST - len(suffix) - len(tail_bytes)) + tail_bytes + suffix
 
 
 def _part(text: str) -> bytes:
-    part = os.fsencode(text.replace("\0", ""))
+    part = os.fsencode(text)
     if len(part) <= _LONGEST:
         return part
     stem, suffix = os.path.splitext(part)
-    return stem[: max(_LONGEST - len(suffix), 1)] + suffix[: _LONGEST - 1]
+    if len(suffix) >= _LONGEST:
+        return _cut(part, _LONGEST)
+    return _cut(stem, _LONGEST - len(suffix)) + suffix
+
+
+def _cut(name: bytes, size: int) -> bytes:
+    """At most `size` bytes of a name, none of its characters cut in two."""
+    while 0 < size < len(name) and name[size] & 0xC0 == 0x80:
+        size -= 1
+    return name[:size]

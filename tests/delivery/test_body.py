@@ -132,7 +132,9 @@ def test_relative_path_stays_inside(name: str) -> None:
         assert b"/" not in part
         assert b"\0" not in part
         assert len(part) <= 255
+        part.decode()
         assert len(with_tail(part, "0" * 36)) <= 255
+        with_tail(part, "0" * 36).decode()
 
 
 with tempfile.TemporaryDirectory() as _folder:
