@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 from typing import Final
 from urllib.parse import SplitResult
 
 import requests
 from requests.exceptions import InvalidHeader
 
-from daemon.delivery.answer import Answer, AnswerStream, early_status, read_answer
+from daemon.delivery.answer import (
+    Answer,
+    AnswerError,
+    AnswerStream,
+    early_status,
+    read_answer,
+)
 from daemon.delivery.body import WHOLE, FileBody
 from daemon.delivery.channel import Channel, Origin, Patience
 from daemon.delivery.faults import transfer_fault
@@ -99,7 +104,7 @@ class Exchange:
         stream = AnswerStream(lambda: channel.receive(until, self._patience.stop), self._limits)
         try:
             answer = read_answer(stream, self._method, self._limits)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, AnswerError) as error:
             if not stream.began:
                 self._say_stale(channel, error)
                 if not complete:

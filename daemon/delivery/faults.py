@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import socket
 import ssl
 
 import requests
 
+from daemon.delivery.answer import AnswerError, NoAnswerError
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
 from daemon.files import environment_fault
 
@@ -48,9 +48,9 @@ def tls_fault(error: ssl.SSLError, origin: str) -> DeliveryError:
 
 def transfer_fault(error: Exception, origin: str) -> DeliveryError | EnvironmentFaultError:
     """The fault for an error met while sending over a connection or awaiting an answer."""
-    if isinstance(error, http.client.RemoteDisconnected):
-        return no_answer(origin)
-    if isinstance(error, http.client.HTTPException | ValueError):
+    if isinstance(error, NoAnswerError):
+        return DeliveryError("no_answer", f"{origin} closed the connection without an answer")
+    if isinstance(error, AnswerError):
         return DeliveryError("answer_broken", f"{origin} gave an answer that is not HTTP")
     if isinstance(error, TimeoutError):
         return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
@@ -59,11 +59,6 @@ def transfer_fault(error: Exception, origin: str) -> DeliveryError | Environment
     if isinstance(error, OSError) and error.errno in _OUR_LIMITS:
         return environment_fault(error, f"sending to {origin}")
     return DeliveryError("connection_reset", f"{origin} broke off the connection")
-
-
-def no_answer(origin: str) -> DeliveryError:
-    """The fault for a connection that ended where the answer should have come."""
-    return DeliveryError("no_answer", f"{origin} closed the connection without an answer")
 
 
 def stock_fault(error: requests.RequestException, origin: str) -> DeliveryError:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from daemon.delivery.answer import Answer
@@ -157,7 +158,7 @@ def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Res
     response = requests.Response()
     response.status_code = answer.status
     response.reason = answer.reason
-    response.headers = answer.headers
+    response.headers = CaseInsensitiveDict(answer.headers)
     response.raw = io.BytesIO(answer.body)
     response.url = request.url or ""
     response.request = request
