@@ -51,7 +51,7 @@ def make_engine(name: str) -> OcrEngine:
     """
     try:
         return _factory(name)()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise ReadingError(
             "engine_broken", f"the OCR engine {name} cannot be loaded: {error}; install it again"
         ) from error

@@ -26,6 +26,8 @@ _TURNS = {
     8: Pillow.Transpose.ROTATE_90,
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_STRIP = 256
+"""Rows that are computed with at once, to need little memory."""
 _DEEP = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -125,13 +127,15 @@ def _in_eight_bits(picture: Pillow.Image) -> Pillow.Image:
 
     Scanners store 10 or 12 bits in 16, so the range used decides, not the range possible.
     """
-    levels = np.asarray(picture).astype(np.float32)
+    levels = np.asarray(picture)
     low, high = float(levels.min()), float(levels.max())
     if low >= 0 and high <= 255:
         low, high = 0.0, 255.0
-    levels -= low
-    levels *= 255.0 / max(high - low, 1e-9)
-    return Pillow.fromarray(levels.astype(np.uint8))
+    shown = np.empty(levels.shape, dtype=np.uint8)
+    for top in range(0, len(levels), _STRIP):
+        strip = levels[top : top + _STRIP].astype(np.float32)
+        shown[top : top + _STRIP] = (strip - low) * (255.0 / max(high - low, 1e-9))
+    return Pillow.fromarray(shown)
 
 
 def _is_transparent(picture: Pillow.Image) -> bool:

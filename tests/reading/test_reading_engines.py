@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,44 @@ def test_asking_for_engines_loads_none() -> None:
         [sys.executable, "-c", program], env=dict(os.environ), capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+_PLUGIN = """
+class Echo:
+    name = "echo"
+    version = "1.0"
+
+    def read(self, image):
+        return []
+"""
+
+
+def _install(folder: Path, target: str) -> None:
+    """Another package with an engine, as an installer would lay it down."""
+    (folder / "echo_engine.py").write_text(_PLUGIN)
+    facts = folder / "echo_engine-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: echo-engine\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[inboxd.ocr_engines]\necho = {target}\n")
+
+
+def test_engines_of_other_packages_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed package brings its engine by an entry point."""
+    _install(tmp_path, "echo_engine:Echo")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "echo" in known_engines()
+    assert make_engine("echo").version == "1.0"
+
+
+@pytest.mark.parametrize("target", ["echo_engine:Gone", "echo_engine_gone:Echo"])
+def test_a_broken_engine_is_named(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine whose package is broken gives an error, not a traceback."""
+    _install(tmp_path, target)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ReadingError, match="the OCR engine echo cannot be loaded") as told:
+        make_engine("echo")
+    assert told.value.code == "engine_broken"

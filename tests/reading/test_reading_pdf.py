@@ -161,6 +161,15 @@ def test_too_many_pages_are_refused() -> None:
     assert caught.value.code == "too_many_pages"
 
 
+def test_a_pdf_with_a_password_says_so() -> None:
+    """What only its owner can open is told apart from what is broken."""
+    lock = b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (b"11" * 32, b"22" * 32)
+    data = _pdf(_text()).replace(b"/Root 1 0 R", b"/Root 1 0 R /ID [<00> <00>] /Encrypt " + lock)
+    with pytest.raises(ReadingError) as caught:
+        _pages(data)
+    assert caught.value.code == "encrypted"
+
+
 def test_a_broken_pdf_is_unreadable() -> None:
     """Half a PDF, or none, gives one error with a code."""
     data = encoded(receipt(), "PDF")

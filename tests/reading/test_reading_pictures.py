@@ -193,6 +193,15 @@ def test_a_broken_picture_is_unreadable(form: str) -> None:
         assert caught.value.code == "unreadable"
 
 
+def test_a_broken_heic_is_unreadable() -> None:
+    """A phone picture that was cut off gives the same error."""
+    pillow_heif.register_heif_opener()
+    data = encoded(receipt(), "HEIF")
+    with pytest.raises(ReadingError) as caught:
+        _pages(data[: len(data) // 2], "image/heic")
+    assert caught.value.code == "unreadable"
+
+
 def test_only_the_format_of_the_media_type_is_tried() -> None:
     """A PNG that is said to be a JPEG is not decoded."""
     with pytest.raises(ReadingError) as caught:
