@@ -24,6 +24,9 @@ class Limits:
     canary_within: float = 10.0
     """A probe not seen for this long means that we are blind."""
 
+    once_waits: float = 60.0
+    """How long `once` waits for a file that somebody keeps open for writing."""
+
     # jobs
     window: int = 256
     """Jobs of one inbox that are claimed and not yet filed."""
@@ -59,6 +62,8 @@ class Limits:
     """Between two progress log events of one delivery."""
 
     # service
+    proof_within: float = 90.0
+    """Health needs proof that is no older: a canary seen, a scan ended, the ledger written."""
     drain_timeout: float = 60.0
     """What is under way gets this long to finish after a stop."""
     interrupt_timeout: float = 10.0

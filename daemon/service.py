@@ -63,6 +63,7 @@ class Service:
         self._reload_asked = False
         self._nudged = False
         self._held_up = False
+        self._left_open = False
         self._crash: BaseException | None = None
         self._started = self._clock.monotonic()
         self._ledger_written: float | None = None
@@ -177,20 +178,39 @@ class Service:
             self._tend()
 
     def _until_idle(self, watch: Callable[[Pipeline], None]) -> None:
+        next_tending = 0.0
         while not self._stops and self._crash is None:
-            quiet = all(intake.wait_idle(_SETTLE_LOOK) for intake in self._intakes.values())
-            self._tend()
+            taken = [intake.wait_idle(_SETTLE_LOOK) for intake in self._intakes.values()]
+            if self._clock.monotonic() >= next_tending:
+                next_tending = self._clock.monotonic() + _SHOW_EVERY
+                self._tend()
             watch(self._pipeline)
-            if quiet and self._pipeline.coordinator.idle() and self._still_idle():
-                break
-            if self._pipeline.paused() is not None:
-                # A cron job must not wait for a person to free the disk.
+            if self._cannot_go_on():
                 self._held_up = True
+                break
+            through = all(taken) or self._only_open_files_left()
+            if through and self._pipeline.coordinator.idle() and self._all_taken(taken):
                 break
             self._awake.wait(_SETTLE_LOOK)
 
-    def _still_idle(self) -> bool:
-        return all(intake.idle() for intake in self._intakes.values())
+    def _all_taken(self, taken: list[bool]) -> bool:
+        """Whether nothing arrived while the pipeline was asked."""
+        return not all(taken) or all(intake.idle() for intake in self._intakes.values())
+
+    def _cannot_go_on(self) -> bool:
+        """Whether a person is needed; a cron job must not wait for one."""
+        troubled = any(intake.trouble() is not None for intake in self._intakes.values())
+        return troubled or self._pipeline.paused() is not None
+
+    def _only_open_files_left(self) -> bool:
+        """Whether all that is not taken in has been written for long; the next run takes it."""
+        for intake in self._intakes.values():
+            settling = intake.settling()
+            stubborn = all(seconds >= self._limits.once_waits for _, _, seconds in settling)
+            if not intake.idle() and not (settling and stubborn):
+                return False
+        self._left_open = True
+        return True
 
     def _ends_before(self) -> dict[State, int]:
         ledger = self._state.open_ledger(self._clock, self._limits)
@@ -206,7 +226,8 @@ class Service:
         bad = (State.REJECTED, State.FAILED, State.CANCELLED)
         spoiled = any(now.get(state, 0) > before.get(state, 0) for state in bad)
         unfinished = any(now.get(state, 0) for state in State if state not in ENDS)
-        return EXIT_NOT_ALL_DONE if spoiled or unfinished else EXIT_WELL
+        well = not (spoiled or unfinished or self._left_open)
+        return EXIT_WELL if well else EXIT_NOT_ALL_DONE
 
     # -- what the loop tends -------------------------------------------------------------------
 
@@ -247,7 +268,9 @@ class Service:
         missing = []
         for name, intake in self._intakes.items():
             trouble = intake.trouble()
-            seen[name] = trouble if trouble is not None else intake.last_seen()
+            # Where no probe file can be dropped, a scan that came to its end is the proof.
+            proven = intake.last_seen() if intake.unprovable() is None else intake.last_scan()
+            seen[name] = proven if trouble is None else trouble
             if trouble is not None and not self.config.inboxes[name].path.is_dir():
                 missing.append(name)
         proof = Proof(
@@ -258,7 +281,7 @@ class Service:
             missing=tuple(missing),
             paused=None if fault is None else fault.message,
         )
-        within = self._limits.canary_every + 2 * self._limits.canary_within
+        within = self._limits.proof_within
         return assess(proof, self._clock.monotonic(), within=within, grace=within)
 
     def _status_line(self) -> str:

@@ -51,10 +51,11 @@ def once(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
 def _placed(config_file: str) -> Iterator[Service]:
     """The service of a configuration; what it finds wrong with it is told with its place."""
     from daemon.config.load import load_with_places  # noqa: PLC0415  # slow to import
-    from daemon.observing.log import StructuredLog  # noqa: PLC0415
+    from daemon.observing.log import StructuredLog, quiet_libraries  # noqa: PLC0415
     from daemon.service import Service  # noqa: PLC0415
 
     config, document = load_with_places(config_file)
+    quiet_libraries()
     log = StructuredLog(form=config.log.format, level=config.log.level)
     try:
         yield Service(config, log, path=Path(config_file).absolute())

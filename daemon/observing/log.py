@@ -49,6 +49,12 @@ _LIMITED = frozenset(
 )
 
 
+def quiet_libraries() -> None:
+    """Keep what libraries log and warn off stderr, where each line is an event of ours."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.captureWarnings(capture=True)
+
+
 class EventLog(Protocol):
     """Takes events; the service's is a structlog logger, a test's is a list."""
 

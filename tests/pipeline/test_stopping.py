@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.config.load import load
@@ -146,3 +147,23 @@ def test_once_leaves_what_has_to_wait_parked_and_says_so(tmp_path: Path) -> None
         wait_until(lambda: _once(daemon) == 0, "the pause to be over")
         assert (daemon.done / "r.bin").exists()
         assert len({request.key for request in receiver.requests}) == 1
+
+
+def test_once_does_not_wait_for_ever_for_a_file_that_is_kept_open(tmp_path: Path) -> None:
+    """The next run takes it; this one says that not all is done."""
+    daemon = Daemon(tmp_path)
+    daemon.drop("whole.bin")
+    with (daemon.inbox / "open.bin").open("wb") as writing:
+        writing.write(b"not yet")
+        writing.flush()
+        limits = replace(QUICK, once_waits=0.3)
+        assert Service(load(daemon.config_path), ListLog(), limits=limits).once() == 1
+    assert (daemon.done / "whole.bin").exists()
+    assert (daemon.inbox / "open.bin").exists()
+
+
+def test_once_says_when_an_inbox_is_missing(tmp_path: Path) -> None:
+    """It does not wait for somebody to mount it."""
+    daemon = Daemon(tmp_path)
+    daemon.inbox.rmdir()
+    assert _once(daemon) == 4
