@@ -41,6 +41,9 @@ _UNIT = re.compile(
 _PER_UNIT = re.compile(
     r"\s?(?:€|EUR|RM|CHF|GBP|£|\$|USD)?\s?/\s?(?:KG|L\b|LTR|100|ST|PCS|UNIT|GAL|LB)"
 )
+_POINTLESS = re.compile(
+    rf"(?P<mark>(?:{_CURRENCY})?)\s?(?P<whole>\d{{1,4}})\s?[-:;*\u00b7' ]\s?(?P<cents>\d{{2}})"
+)
 _WHOLE = re.compile(rf"(?<![\w.,])(?P<mark>{_CURRENCY})\s?(?P<whole>\d{{1,6}})(?![\d.,:%/])")
 
 
@@ -97,6 +100,15 @@ def whole_amounts_in(text: str) -> list[Amount]:
         Amount(Decimal(match["whole"]), match.start(), match.end(), marked=True)
         for match in _WHOLE.finditer(masked)
     ]
+
+
+def amount_without_point(text: str) -> Amount | None:
+    """A whole text that is an amount whose point OCR took for another mark: `7-00`, `12:50`."""
+    match = _POINTLESS.fullmatch(text)
+    if match is None:
+        return None
+    value = Decimal(f"{match['whole']}.{match['cents']}")
+    return Amount(value, 0, len(text), marked=bool(match["mark"]), mended=True)
 
 
 def _mend(match: re.Match[str]) -> str:

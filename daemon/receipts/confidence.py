@@ -1,7 +1,7 @@
 """How sure the total is, as a chance between 0 and 1.
 
 A logistic model over few features; its weights are fitted on receipts with known answers by
-`benchmarks/receipts.py --fit` and rounded.
+`benchmarks/receipt_confidence.py` and rounded.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from daemon.receipts.model import Check
 from daemon.receipts.totals import Candidate
 
 WEIGHTS: Mapping[str, float] = {
-    "one": -1.0,
-    "label": 2.2,
-    "lead": 0.5,
-    "paid": 1.5,
-    "items": 1.5,
-    "parts": 1.0,
-    "taxes": 1.0,
-    "paid_wrong": -1.0,
-    "items_wrong": -0.3,
-    "parts_wrong": -0.7,
-    "taxes_wrong": -0.5,
-    "unread": -6.0,
-    "mended": -1.0,
+    "one": 0.7,
+    "label": 0.2,
+    "lead": 0.6,
+    "paid": 1.0,
+    "items": 1.7,
+    "parts": 0.3,
+    "taxes": 1.6,
+    "paid_wrong": -2.6,
+    "items_wrong": -1.2,
+    "parts_wrong": -1.5,
+    "taxes_wrong": -1.5,
+    "unread": -0.5,
+    "mended": -0.2,
 }
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
 

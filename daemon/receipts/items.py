@@ -22,14 +22,13 @@ _COUNTED = re.compile(
 _PRICED = re.compile(
     r"(?P<price>\d{1,6}[.,]\d{2})\s?(?:EUR|€)?\s?[X*\u00d7]\s?(?P<count>\d{1,3})(?![\d.,%])"
 )
-_AT_PRICE = re.compile(
-    r"^[^\d]{3,}.{0,40}@\s?(?:RM|[$€£])?\s?\d{1,5}[.,]\d{2}\s*$|^.{0,12}@\s?\d{1,5}[.,]\d{2}$"
-)
+_AT_PRICE = re.compile(r"@\s?(?:RM|[$€£])?\s?\d{1,5}[.,]\d{2}\s*$")
 """A row that ends in the price of one: its amount is on the next row."""
 _LEADING_COUNT = re.compile(r"\W{0,2}(\d{1,3})\s?[X*\u00d7]?\s+(?=[^\W\d])")
 _LONE_COUNT = re.compile(r"(?<![\w.,/-])(\d{1,4}(?:[.,]\d{1,3})?)(?![\w.,%/-])")
 _CODE = re.compile(r"^\W*(?:\d{5,14}|\d+\.)\s*")
 _TAIL = re.compile(r"[\s|@*x:,.\-=]*$", re.IGNORECASE)
+_COLUMN = 2
 _SLACK = Decimal("0.011")
 
 
@@ -66,13 +65,14 @@ class _Count:
 def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: bool) -> Positions:
     """All positions; `refund` says that amounts below zero are items and no discounts."""
     zone = _zone(lines, statements)
+    edge = _column_edge(zone)
     kinds: dict[int, Kind] = {s.line.index: s.kind for s in statements}
     items: list[Item] = []
     discounts: list[Printed] = []
     waiting: list[Line] = []
     ahead: _Count | None = None
     for line in zone:
-        if not line.money or _AT_PRICE.search(line.folded):
+        if _is_text(line, edge):
             if not _count_only(line, items) and not _names_last(line, items):
                 waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
             continue
@@ -95,12 +95,38 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
             continue
         if not description and waiting:
             description = _description(waiting[-1], None, None)
+        if not description and (count is None or not count.makes(amount.value)):
+            continue  # numbers that nothing names, such as the sum of a column
         item = _item(line, amount, count or _matching(ahead, amount), description, waiting)
         items.append(item)
         waiting, ahead = [], None
     return Positions(
         tuple(item for item in items if item.total or item.description), tuple(discounts)
     )
+
+
+def _column_edge(zone: Sequence[Line]) -> float | None:
+    """Where the column of amounts ends at least, where amounts have cells of their own."""
+    rights = [
+        amount.right
+        for line in zone
+        for amount in line.money[-1:]
+        if line.stands_alone(amount) and amount.value
+    ]
+    return min(rights) if len(rights) >= _COLUMN else None
+
+
+def _is_text(line: Line, edge: float | None) -> bool:
+    """Whether a row has no amount of its own: none at all, or one within a name or after an @."""
+    if not line.money:
+        return True
+    if len(line.money) > 1:
+        return False
+    if _AT_PRICE.search(line.folded):
+        return True
+    amount = line.money[0]
+    before_column = edge is not None and amount.right < edge - 2 * line.row.height
+    return before_column and not line.stands_alone(amount)
 
 
 def _is_item_all_the_same(line: Line, kind: Kind | None, amount: Printed, *, named: bool) -> bool:

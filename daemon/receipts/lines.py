@@ -12,13 +12,14 @@ from functools import cached_property
 from daemon.receipts.amounts import (
     Amount,
     Convention,
+    amount_without_point,
     amounts_in,
     convention_of,
     rates_in,
     whole_amounts_in,
 )
 from daemon.receipts.layout import Cell, Row
-from daemon.receipts.lexicon import Mention, lexicon
+from daemon.receipts.lexicon import LABELS, Mention, lexicon
 from daemon.receipts.model import Evidence
 from daemon.receipts.spelling import folded
 
@@ -80,6 +81,12 @@ class Line:
         text = self.row.text
         return (text if len(text) == len(self.folded) else self.folded)[start:end]
 
+    def stands_alone(self, amount: Printed) -> bool:
+        """Whether an amount has a cell without words."""
+        at = bisect_right(self.starts, amount.start) - 1
+        end = self.starts[at + 1] if at + 1 < len(self.starts) else len(self.folded)
+        return sum(map(str.isalpha, self.folded[self.starts[at] : end])) < 4
+
     def place_at(self, position: int) -> Evidence:
         """The line of the page that a position of the folded text comes from."""
         return self.row.cells[bisect_right(self.starts, position) - 1].place
@@ -108,7 +115,8 @@ def understood(rows: Sequence[Row]) -> Text:
             starts.append(starts[-1] + len(text) + 1)
         whole = " ".join(cells)
         rates = tuple(rate for rate, _ in rates_in(whole))
-        printed = tuple(_printed(row.cells, cells, starts, convention))
+        labelled = any(mention.mark in LABELS for mention in kept)
+        printed = tuple(_printed(row.cells, cells, starts, convention, labelled=labelled))
         lines.append(Line(row, whole, tuple(starts), kept, printed, rates))
     return Text(tuple(lines), languages, convention)
 
@@ -136,7 +144,12 @@ def _holds(mention: Mention, languages: Sequence[str]) -> bool:
 
 
 def _printed(
-    cells: Sequence[Cell], texts: Sequence[str], starts: Sequence[int], convention: Convention
+    cells: Sequence[Cell],
+    texts: Sequence[str],
+    starts: Sequence[int],
+    convention: Convention,
+    *,
+    labelled: bool,
 ) -> list[Printed]:
     found: list[Printed] = []
     minus_before = False
@@ -146,6 +159,10 @@ def _printed(
             turned = minus_before and number == 0 and amount.start == 0
             found.append(_placed(amount, cell, len(text), start, turned=turned))
         minus_before = text in _ALONE
+    if labelled and not found and len(cells) > 1:
+        mended = amount_without_point(texts[-1])
+        if mended is not None:
+            found.append(_placed(mended, cells[-1], len(texts[-1]), starts[-1], turned=False))
     return found
 
 

@@ -1,0 +1,115 @@
+"""The money of a receipt put together: items, sums, total, taxes, payment, and the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from daemon.receipts.arithmetic import Parts, checks_of
+from daemon.receipts.confidence import Chosen, lead_of
+from daemon.receipts.items import Positions, items_of
+from daemon.receipts.lines import Printed, Text
+from daemon.receipts.model import Check, Field, TaxRate
+from daemon.receipts.payment import Payment, payment_of
+from daemon.receipts.statements import Kind, Statement
+from daemon.receipts.taxes import stated_taxes, taxes_of
+from daemon.receipts.totals import Candidate, candidates_of, facts_of
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The amounts between items and total; coupons are discounts on the whole."""
+
+    subtotal: Printed | None
+    service: Printed | None
+    tip: Printed | None
+    rounding: Printed | None
+    coupons: tuple[Printed, ...]
+    item_discounts: tuple[Printed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that a receipt says about money; `candidates` for the total are best first."""
+
+    positions: Positions
+    candidates: tuple[Candidate, ...]
+    sums: Sums
+    taxes: tuple[TaxRate, ...]
+    tax: Field
+    payment: Payment
+    checks: tuple[Check, ...]
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The best candidate with what confirms it; None where nothing may be a total."""
+        if not self.candidates:
+            return None
+        return Chosen(self.candidates[0], lead_of(self.candidates), self.checks)
+
+
+def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> Account:
+    """The money of a document; `refund` says that amounts below zero are items."""
+    positions = items_of(text.lines, statements, refund=refund)
+    facts = facts_of(statements, positions.whole)
+    candidates = candidates_of(text, statements, facts)
+    total = candidates[0].value if candidates else None
+    taxes, tax = taxes_of(text.lines, statements)
+    payment = payment_of(text.lines, statements, total)
+    sums = _sums_of(statements, positions)
+    checks: tuple[Check, ...] = ()
+    if total is not None:
+        checks = checks_of(
+            Parts(
+                total=total,
+                items=positions.whole,
+                subtotal=_value(sums.subtotal),
+                tax=_decimal(tax),
+                service=_value(sums.service),
+                tip=_value(sums.tip),
+                coupon=sum((abs(printed.value) for printed in sums.coupons), _ZERO),
+                rounding=_value(sums.rounding),
+                paid=_decimal(payment.paid),
+                change=_decimal(payment.change),
+                taxes=taxes,
+                stated_taxes=stated_taxes(statements),
+            )
+        )
+    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks)
+
+
+def _sums_of(statements: Sequence[Statement], positions: Positions) -> Sums:
+    first: dict[Kind, Printed] = {}
+    for statement in statements:
+        if not statement.in_summary:
+            first.setdefault(statement.kind, statement.amounts[-1])
+    among_items = {printed.place for printed in positions.discounts}
+    coupons = tuple(
+        statement.amounts[-1]
+        for statement in statements
+        if statement.kind is Kind.DISCOUNT
+        and statement.amounts[-1].place not in among_items
+        and statement.amounts[-1].value
+    )
+    whole = sum((abs(printed.value) for printed in positions.discounts), _ZERO)
+    if len(coupons) == 1 and abs(coupons[0].value) == whole:
+        coupons = ()  # the sum of the discounts that the items already name
+    return Sums(
+        subtotal=first.get(Kind.SUBTOTAL),
+        service=first.get(Kind.SERVICE),
+        tip=first.get(Kind.TIP),
+        rounding=first.get(Kind.ROUNDING),
+        coupons=coupons,
+        item_discounts=positions.discounts,
+    )
+
+
+def _value(printed: Printed | None) -> Decimal | None:
+    return None if printed is None else printed.value
+
+
+def _decimal(field: Field) -> Decimal | None:
+    return None if field.value is None else Decimal(field.value)
