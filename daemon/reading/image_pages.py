@@ -13,7 +13,14 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 
 from daemon.reading.image import Image
-from daemon.reading.page_image import PageImage, PageSettings, check_pixels, reading_scale, too_many
+from daemon.reading.page_image import (
+    PageImage,
+    PageSettings,
+    check_all_pixels,
+    check_pixels,
+    reading_scale,
+    too_many,
+)
 
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
 _TURNS = {
@@ -42,8 +49,10 @@ def pages(
             yield _page(picture, 1, settings)
             return
         _check_count(picture, max_pages)
-        number = 1
+        number, pixels = 1, 0
         while _seek(picture, number - 1):
+            pixels += picture.width * picture.height
+            check_all_pixels(pixels, settings)
             yield _page(picture, number, settings)
             number += 1
 

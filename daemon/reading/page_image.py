@@ -16,7 +16,7 @@ class PageSettings:
     """Bounds of what is decoded; lengths in pixels."""
 
     max_pixels: int = 100 * MEGAPIXEL
-    """Of one page as it is stored; a larger one is refused."""
+    """Of one picture as it is stored; all of a file together may have ten times that."""
     longest_side: int = 2000
     """Pages are shrunk to this while they are decoded; more does not read better."""
     shortest_side: int = 800
@@ -45,6 +45,16 @@ def check_pixels(width: int, height: int, number: int, settings: PageSettings) -
             "too_many_pixels",
             f"page {number} has {width * height / MEGAPIXEL:.0f} million pixels; "
             f"at most {settings.max_pixels / MEGAPIXEL:.0f} are read",
+        )
+
+
+def check_all_pixels(pixels: int, settings: PageSettings) -> None:
+    """Raise ReadingError with code `too_many_pixels` where all pages so far have too many."""
+    if pixels > 10 * settings.max_pixels:
+        raise ReadingError(
+            "too_many_pixels",
+            f"its pages together have over {10 * settings.max_pixels / MEGAPIXEL:.0f} million"
+            " pixels",
         )
 
 

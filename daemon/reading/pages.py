@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
@@ -30,7 +30,7 @@ _PARSER_ERRORS = (
 
 def pages(
     file: BinaryIO, media_type: str, *, max_pages: int, settings: PageSettings
-) -> Iterator[PageImage]:
+) -> Generator[PageImage, None, None]:
     """The pages of a file, each decoded when it is asked for.
 
     Raises ReadingError with the codes `no_reader_for_type`, `unreadable`, `encrypted`,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
-from daemon.errors import ReadingError
 from daemon.reading import geometry
 from daemon.reading.document import Document, Page
 from daemon.reading.engine import OcrEngine, make_engine
@@ -26,7 +25,7 @@ class Reader:
     """Reads files one after another with one engine; not for several threads at once.
 
     `engine` is a name, then its models are loaded here, or an engine. `max_pixels` is the limit of
-    one page; all pages of a file together may have ten times that.
+    one picture; all pictures of a file together may have ten times that.
     """
 
     def __init__(self, engine: str | OcrEngine = "rapid", *, max_pixels: int = 100_000_000) -> None:
@@ -39,27 +38,18 @@ class Reader:
         Raises ReadingError with the codes of `daemon.reading.pages.pages` and the engine's.
         """
         start = time.monotonic()
-        found = tuple(
-            self._read_page(page) for page in self._bounded(descriptor, media_type, max_pages)
-        )
+        with open(os.dup(descriptor), "rb") as file:
+            file.seek(0)
+            with closing(
+                pages(file, media_type, max_pages=max_pages, settings=self._settings)
+            ) as found:
+                read = tuple(self._read_page(page) for page in found)
         return Document(
             engine=self._engine.name,
             version=self._engine.version,
             seconds=time.monotonic() - start,
-            pages=found,
+            pages=read,
         )
-
-    def _bounded(self, descriptor: int, media_type: str, max_pages: int) -> Iterator[PageImage]:
-        """The pages, until all together have ten times the pixels that one may have."""
-        left = 10 * self._settings.max_pixels
-        with open(os.dup(descriptor), "rb") as file:
-            file.seek(0)
-            found = pages(file, media_type, max_pages=max_pages, settings=self._settings)
-            for page in found:
-                left -= page.width * page.height
-                if left < 0:
-                    raise ReadingError("too_many_pixels", "its pages together have too many pixels")
-                yield page
 
     def _read_page(self, page: PageImage) -> Page:
         if page.image is None:

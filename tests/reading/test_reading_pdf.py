@@ -100,6 +100,15 @@ def test_all_pages_of_a_pdf_are_read(reader: Reader, tmp_path: Path) -> None:
     assert [len(page.lines) for page in document.pages] == [5, 0, 1]
 
 
+def test_a_long_pdf_is_no_pixel_flood() -> None:
+    """Pages of text have no pixels: hundreds of them are read."""
+    sheets = [_text((("A page of a long document", 50, 100),))] * 400
+    bounds = PageSettings(max_pixels=1_000_000)
+    data = BytesIO(_pdf(*sheets))
+    found = list(pages(data, "application/pdf", max_pages=500, settings=bounds))
+    assert sum(len(page.lines or ()) for page in found) == 400
+
+
 def test_a_pdf_of_pictures_is_rendered_and_read(reader: Reader, tmp_path: Path) -> None:
     """A scan in a PDF reads like the scan itself."""
     data = encoded(receipt(), "PDF", resolution=100)
