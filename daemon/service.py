@@ -12,9 +12,10 @@ from types import FrameType
 from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
 from daemon.config.load import load
-from daemon.config.model import Config, InboxConfig
+from daemon.config.model import Config
 from daemon.errors import ConfigError, EnvironmentFaultError, LedgerError
-from daemon.jobs.model import ENDS, Sighting, State
+from daemon.inboxes import Inboxes
+from daemon.jobs.model import ENDS, State
 from daemon.jobs.state_folder import StateFolder
 from daemon.jobs.store import JobStore
 from daemon.limits import DEFAULT, Limits
@@ -26,7 +27,6 @@ from daemon.observing.metrics import Metrics
 from daemon.observing.systemd import Notifier
 from daemon.pipeline.pipeline import Pipeline
 from daemon.pipeline.telling import Teller
-from daemon.watching.intake import Intake
 
 _SHOW_EVERY = 1.0
 _SETTLE_LOOK = 0.05
@@ -57,7 +57,6 @@ class Service:
         self._notifier = notifier or Notifier()
         self._state = StateFolder(config.state)
         self._metrics = Metrics()
-        self._intakes: dict[str, Intake] = {}
         self._awake = threading.Event()
         self._stops = 0
         self._reload_asked = False
@@ -69,6 +68,7 @@ class Service:
         self._ledger_written: float | None = None
         self._store: JobStore
         self._pipeline: Pipeline
+        self._inboxes: Inboxes
 
     # -- for those who start it ----------------------------------------------------------------
 
@@ -128,6 +128,13 @@ class Service:
         self._pipeline = Pipeline(
             self.config, self._store, teller, clock=self._clock, limits=self._limits
         )
+        self._inboxes = Inboxes(
+            self._store,
+            self._log,
+            self._pipeline.coordinator.wake,
+            clock=self._clock,
+            limits=self._limits,
+        )
         self._metrics.watch_health(lambda: self.health().healthy)
 
     def _work(
@@ -136,8 +143,7 @@ class Service:
         endpoint = self._open_endpoint()
         try:
             self._pipeline.start(self._crashed)
-            for name, inbox in self.config.inboxes.items():
-                self._start_intake(name, inbox)
+            self._inboxes.follow(self.config)
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
             ready()
@@ -156,8 +162,7 @@ class Service:
         """Take nothing in any more, finish what is under way, and leave a last word."""
         self._notifier.stopping()
         self._log.emit(Event.DAEMON_STOPPING, in_flight=self._pipeline.coordinator.in_flight())
-        for intake in self._intakes.values():
-            intake.stop()
+        self._inboxes.stop()
         patience = 0.0 if self._stops > 1 or self._crash else self._limits.drain_timeout
         self._pipeline.stop(patience)
         self._show(running=False)
@@ -180,37 +185,19 @@ class Service:
     def _until_idle(self, watch: Callable[[Pipeline], None]) -> None:
         next_tending = 0.0
         while not self._stops and self._crash is None:
-            taken = [intake.wait_idle(_SETTLE_LOOK) for intake in self._intakes.values()]
+            taken = self._inboxes.wait_idle(_SETTLE_LOOK)
             if self._clock.monotonic() >= next_tending:
                 next_tending = self._clock.monotonic() + _SHOW_EVERY
                 self._tend()
             watch(self._pipeline)
-            if self._cannot_go_on():
+            if self._inboxes.trouble() or self._pipeline.paused() is not None:
+                # A cron job must not wait for a person to mount a folder or to free a disk.
                 self._held_up = True
                 break
-            through = all(taken) or self._only_open_files_left()
-            if through and self._pipeline.coordinator.idle() and self._all_taken(taken):
+            self._left_open = not taken and self._inboxes.only_long_open(self._limits.once_waits)
+            if self._pipeline.coordinator.idle() and (self._inboxes.idle() or self._left_open):
                 break
             self._awake.wait(_SETTLE_LOOK)
-
-    def _all_taken(self, taken: list[bool]) -> bool:
-        """Whether nothing arrived while the pipeline was asked."""
-        return not all(taken) or all(intake.idle() for intake in self._intakes.values())
-
-    def _cannot_go_on(self) -> bool:
-        """Whether a person is needed; a cron job must not wait for one."""
-        troubled = any(intake.trouble() is not None for intake in self._intakes.values())
-        return troubled or self._pipeline.paused() is not None
-
-    def _only_open_files_left(self) -> bool:
-        """Whether all that is not taken in has been written for long; the next run takes it."""
-        for intake in self._intakes.values():
-            settling = intake.settling()
-            stubborn = all(seconds >= self._limits.once_waits for _, _, seconds in settling)
-            if not intake.idle() and not (settling and stubborn):
-                return False
-        self._left_open = True
-        return True
 
     def _ends_before(self) -> dict[State, int]:
         ledger = self._state.open_ledger(self._clock, self._limits)
@@ -264,21 +251,12 @@ class Service:
     def health(self) -> Health:
         """Whether the daemon is healthy, from what was last proven."""
         fault = self._pipeline.paused()
-        seen: dict[str, float | str | None] = {}
-        missing = []
-        for name, intake in self._intakes.items():
-            trouble = intake.trouble()
-            # Where no probe file can be dropped, a scan that came to its end is the proof.
-            proven = intake.last_seen() if intake.unprovable() is None else intake.last_scan()
-            seen[name] = proven if trouble is None else trouble
-            if trouble is not None and not self.config.inboxes[name].path.is_dir():
-                missing.append(name)
         proof = Proof(
             started=self._started,
-            seen=seen,
+            seen=self._inboxes.proofs(),
             ledger_written=self._ledger_written,
             steps_moved=self._pipeline.coordinator.answered(),
-            missing=tuple(missing),
+            missing=self._inboxes.missing(),
             paused=None if fault is None else fault.message,
         )
         within = self._limits.proof_within
@@ -289,7 +267,7 @@ class Service:
         if fault is not None:
             return f"paused: {fault.message}"
         return (
-            f"watching {len(self._intakes)} inboxes, "
+            f"watching {len(self._inboxes)} inboxes, "
             f"{self._pipeline.coordinator.in_flight()} files under way"
         )
 
@@ -307,29 +285,11 @@ class Service:
                 "paused": None if fault is None else {"code": fault.code, "message": fault.message},
                 "in_flight": self._pipeline.progress.tell(),
                 "destinations": self._pipeline.lanes(),
-                "inboxes": {name: _inbox_facts(intake) for name, intake in self._intakes.items()},
+                "inboxes": self._inboxes.facts(),
             }
         )
 
-    # -- inboxes and reload --------------------------------------------------------------------
-
-    def _start_intake(self, name: str, inbox: InboxConfig) -> None:
-        keep = inbox.originals == "keep"
-
-        def admit(sightings: list[Sighting]) -> None:
-            for admitted in self._store.admit(sightings, keep=keep):
-                if admitted.new:
-                    self._log.emit(
-                        Event.JOB_QUEUED, job=admitted.job, inbox=name, file=admitted.name
-                    )
-            self._pipeline.coordinator.wake(name)
-
-        def report(event: str, /, **facts: object) -> None:
-            self._log.emit(Event(event), **facts)
-
-        intake = Intake(name, inbox, self._limits, self._clock, admit=admit, report=report)
-        self._intakes[name] = intake
-        intake.start()
+    # -- reload --------------------------------------------------------------------
 
     def _reload(self) -> None:
         """Take up a changed configuration, or keep the old one and say why."""
@@ -344,18 +304,10 @@ class Service:
         except (ConfigError, EnvironmentFaultError) as error:
             self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
         else:
-            old, self.config = self.config, config
-            self._change_intakes(old)
+            self.config = config
+            self._inboxes.follow(config)
             self._log.emit(Event.DAEMON_RELOADED, ok=True, inboxes=sorted(config.inboxes))
         self._notifier.ready(self._status_line())
-
-    def _change_intakes(self, old: Config) -> None:
-        for name, inbox in old.inboxes.items():
-            if self.config.inboxes.get(name) != inbox:
-                self._intakes.pop(name).stop()
-        for name, inbox in self.config.inboxes.items():
-            if name not in self._intakes:
-                self._start_intake(name, inbox)
 
 
 class _Signals:
@@ -377,17 +329,6 @@ class _Signals:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._service.signalled(number)
-
-
-def _inbox_facts(intake: Intake) -> dict[str, object]:
-    return {
-        "settling": [
-            {"file": file, "reason": reason, "seconds": round(seconds, 1)}
-            for file, reason, seconds in intake.settling()
-        ],
-        "trouble": intake.trouble(),
-        "polling": intake.polling(),
-    }
 
 
 def _totals(store: JobStore) -> dict[State, int]:

@@ -170,7 +170,7 @@ def test_originals_that_are_kept_stay_and_are_not_taken_again(tmp_path: Path) ->
             path = daemon.drop("r.bin", b"one")
             daemon.wait_for(State.DONE)
         daemon.start()
-        daemon.service._intakes["box"].rescan()
+        daemon.service._inboxes.rescan()
         path.write_bytes(b"two!")
         daemon.wait_for(State.DONE, 2)
         assert daemon.stop() == 0
