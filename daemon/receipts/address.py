@@ -20,7 +20,7 @@ _REACH = 16
 _LONGEST = 7
 _HOUSE = re.compile(
     r"\W*(?:(?:NO|LOT|UNIT|BLOCK|BLK|NR)[.:\s]*)?(?:[A-Z]{0,2}-?)\d{1,4}[A-Z]?(?![\d])"
-    r"|\W*(?:NO|LOT|UNIT)\b[.:\s]*[A-Z0-9]"
+    r"|\W*(?:NO|LOT|UNIT)\b[.:\s]*[A-Z]"
 )
 _BRANCH = re.compile(r"\(?\d{3,5}\s?-\s?[A-Z][A-Z .&']+\)?")
 _PHONE_ONLY = re.compile(r"\W*\+?[\d][\d\s()/.-]{6,}\W*")
@@ -45,7 +45,15 @@ def looks_like_address(line: Line) -> bool:
     digits = any(character.isdigit() for character in line.folded)
     if digits and _has_street_word(line.folded):
         return True
-    return "address" in marks and (digits or "legal" not in marks)
+    if digits or "address" not in marks:
+        return "address" in marks
+    return "legal" not in marks and not _named_business(line)
+
+
+def _named_business(line: Line) -> bool:
+    """Whether a word says what is sold there: Harbour Street Grocers is no street."""
+    places = {mention.start for mention in line.mentions if mention.mark == "address"}
+    return any(m.mark == "business" and m.start not in places for m in line.mentions)
 
 
 def _has_street_word(folded: str) -> bool:
@@ -102,6 +110,8 @@ def _rows(lines: Sequence[Line]) -> list[Line]:
 
 def _trimmed(rows: list[Line]) -> list[Line]:
     """The rows from the house number on, to the last one that has a place in it."""
+    while rows and "legal" in rows[0].marks and not rows[0].marks & {"address", "region"}:
+        rows = rows[1:]
     first = next((n for n, line in enumerate(rows) if _starts(line)), None)
     if first and not any(character.isdigit() for line in rows[:first] for character in line.folded):
         rows = rows[first:]
@@ -145,7 +155,9 @@ def _has_contact(line: Line) -> bool:
 
 
 def _ends(line: Line) -> bool:
-    if _PHONE_ONLY.fullmatch(line.folded) or (line.money and not looks_like_address(line)):
+    if _PHONE_ONLY.fullmatch(line.folded):
+        return True
+    if line.money and not ("address" in line.marks and _HOUSE.match(line.folded)):
         return True
     stops = [mention for mention in line.mentions if mention.mark in _STOPS]
     if not stops:

@@ -33,6 +33,8 @@ _MASKED = re.compile(
     r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}(?![\d]|[.,]\d)|(?:19|20)\d{2}-\d{2}-\d{2}"
     r"|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[.]\d{2}\s?(?:UHR|HRS|H\b))"
 )
+_LOOSE_END = re.compile(r"\s?[^\W\d]{0,3}\W*$")
+"""What may follow an amount with a space beside its point: a tax code, and nothing else."""
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,3})?)\s?(?:%|\bPCT\b|\bPROZENT\b)")
 _UNIT = re.compile(
     r"\s?(?:%|/\s?(?:KG|L|LTR|100|ST)|(?:KG|G|LT|LTR|LITER|LITRE|LITRES|L|ML|CM|MM|M2|KM|PCT"
@@ -152,8 +154,10 @@ def _value(match: re.Match[str], convention: Convention) -> Decimal | None:
     whole, cents, point = match["whole"], match["cents"], match["point"].strip()
     if len(cents) == 3 and point != convention.point:
         return None  # 1.234 on a receipt that writes 12,34: thousands, and no decimals
-    if " " in match["point"] and len(cents) != 2:
-        return None
+    if " " in match["point"] and (
+        len(cents) != 2 or not _LOOSE_END.match(match.string, match.end())
+    ):
+        return None  # `NO 18, 20, 22` lists numbers
     if " " in whole and point == ".":
         whole = whole[whole.rindex(" ") + 1 :]  # only those who write a comma group with spaces
     if point in whole:

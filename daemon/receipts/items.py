@@ -14,10 +14,11 @@ from daemon.receipts.statements import Kind, Statement, is_table_head
 _SUMS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL, Kind.NET))
 _LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
 _NO_ITEM = _SUMS | {Kind.IGNORED, Kind.CHANGE, Kind.TAX, Kind.ROUNDING, Kind.TIP}
+_HEAD_MARKS = frozenset({"date", "time", "phone", "tax_id", "receipt_number", "staff", "web"})
 _COUNTED = re.compile(
     r"(?<![\d.,\w])@?\s?(?P<count>\d{1,4}(?:[.,]\d{1,3})?)\s?"
     r"(?:STK|ST|STUCK|UNITS?|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|SET|UNI|STUKS|EA)?\.?\s?[X*@\u00d7]\s?"
-    r"(?:RM|EUR|CHF|USD|GBP|[€$£])?\s?(?P<price>-?\d{1,6}[.,]\d{2,4})"
+    r"(?:RM|EUR|CHF|USD|GBP|[€$£])?\s?(?P<price>-?(?:\d{1,3}(?:[.,'\u2019 ]\d{3})+|\d{1,6})[.,]\d{2,4})"
 )
 _PRICED = re.compile(
     r"(?P<price>\d{1,6}[.,]\d{2})\s?(?:EUR|€)?\s?[X*\u00d7]\s?(?P<count>\d{1,3})(?![\d.,%])"
@@ -74,7 +75,7 @@ def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: 
     for line in zone:
         if _is_text(line, edge):
             if not _count_only(line, items) and not _names_last(line, items):
-                waiting = [*waiting[-1:], line] if line.letters >= 3 else waiting
+                waiting = [*waiting[-1:], line] if _may_name(line) else waiting
             continue
         kind = kinds.get(line.index)
         amount = line.money[-1]
@@ -127,6 +128,11 @@ def _is_text(line: Line, edge: float | None) -> bool:
     amount = line.money[0]
     before_column = edge is not None and amount.right < edge - 2 * line.row.height
     return before_column and not line.stands_alone(amount)
+
+
+def _may_name(line: Line) -> bool:
+    """Whether a row of text can be the name of what is sold."""
+    return line.letters >= 3 and not line.marks & _HEAD_MARKS
 
 
 def _is_item_all_the_same(line: Line, kind: Kind | None, amount: Printed, *, named: bool) -> bool:
@@ -184,7 +190,9 @@ def _count_in(line: Line, amount: Printed) -> _Count | None:
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", "."))
+    """A number with any marks between its digits: the last point or comma parts its decimals."""
+    whole, mark, decimals = re.sub(r"['\u2019 ]", "", text).replace(",", ".").rpartition(".")
+    return Decimal(f"{whole.replace('.', '')}.{decimals}" if mark else decimals)
 
 
 def _description(line: Line, amount: Printed | None, count: _Count | None) -> str:

@@ -138,7 +138,7 @@ def _holds(mention: Mention, languages: Sequence[str]) -> bool:
     """A short word means something only in a language that the document is in."""
     if len(mention.phrase) >= _SURE_LENGTH or mention.phrase == "TOTAI":
         return True
-    if mention.mark in _NAMING and len(mention.phrase) >= 3:
+    if mention.mark in _NAMING and len(mention.phrase) >= (4 if mention.mark == "legal" else 3):
         return True
     return any(tongue in languages for tongue in mention.languages)
 
@@ -154,7 +154,7 @@ def _printed(
     found: list[Printed] = []
     minus_before = False
     for cell, text, start in zip(cells, texts, starts, strict=True):
-        amounts = amounts_in(text, convention) or whole_amounts_in(text)
+        amounts = amounts_in(text, convention) or (whole_amounts_in(text) if labelled else [])
         for number, amount in enumerate(amounts):
             turned = minus_before and number == 0 and amount.start == 0
             found.append(_placed(amount, cell, len(text), start, turned=turned))

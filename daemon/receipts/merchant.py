@@ -10,7 +10,7 @@ from statistics import median
 from daemon.receipts.address import address_of, looks_like_address
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Field
-from daemon.receipts.naming import EDGE, REGISTRATION, name_of
+from daemon.receipts.naming import REGISTRATION, name_of
 
 _HEAD = 16
 """Rows from the top in which a name is looked for."""
@@ -26,7 +26,7 @@ _ANNEX = re.compile(
 _OPEN_END = re.compile(r"(?:&|\bAND|\bSDN\.?|\bU\.|\bUND)\s*$")
 _LONGEST_NAME = 2
 """Rows that a name may have besides its first."""
-_LEAST_SCORE = -1.0
+_LEAST_SCORE = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _names(head: Sequence[Line], languages: Sequence[str]) -> Iterator[_Name]:
         if line.letters < 3 or line.money or _ANNEX.fullmatch(line.folded.strip(" :")):
             continue
         lines = _joined(head, number)
-        text = " ".join(name_of(part.row.text, languages) for part in lines).strip(EDGE)
+        text = " ".join(name_of(part.row.text, languages) for part in lines)
         if sum(character.isalpha() for character in text) < 3:
             continue
         score = _name_score(line, usual) - 0.35 * rank + _surroundings(head, number)
@@ -78,7 +78,7 @@ def _names(head: Sequence[Line], languages: Sequence[str]) -> Iterator[_Name]:
 def _name_score(line: Line, usual: float) -> float:
     score = 2.0
     if "legal" in line.marks:
-        score += 2.5
+        score += 2.5 if not _only_words(line, ("legal",)) else -1.5
     if "business" in line.marks:
         score += 1.2 if not _only_words(line, ("business",)) else -0.8
     taller = line.row.height / usual if usual else 1.0
@@ -86,7 +86,8 @@ def _name_score(line: Line, usual: float) -> float:
     if line.marks & _NOISE:
         score -= 1.0 if "legal" in line.marks else 3.0
     if looks_like_address(line):
-        score -= 1.0 if "legal" in line.marks else 3.0
+        plain = not any(character.isdigit() for character in line.folded)
+        score -= 1.0 if "legal" in line.marks else 2.0 if plain else 3.0
     if _ANNEX.match(line.folded):
         score -= 1.0
     digits = sum(character.isdigit() for character in line.folded)
@@ -103,21 +104,33 @@ def _surroundings(head: Sequence[Line], number: int) -> float:
     if number and _ANNEX.match(head[number - 1].folded):
         score -= 2.5
     own = head[number].folded.strip()
-    if any(other.folded.startswith(own + " ") for other in head[number + 1 : number + 4]):
-        score += 1.2
+    for later in range(number + 1, min(number + 4, len(head))):
+        whole = _joined(head, later)
+        if head[later].folded.startswith(own + " ") and not any("legal" in w.marks for w in whole):
+            return score + 1.2
     return score
 
 
 def _joined(head: Sequence[Line], number: int) -> list[Line]:
     """A row with those above and below that belong to its name: SDN BHD on a row of its own."""
     first = last = number
-    while first and last - first < _LONGEST_NAME and _continues(head[first - 1], head[first]):
-        first -= 1
     while last + 1 < len(head) and last - first < _LONGEST_NAME:
         if not _continues(head[last], head[last + 1]):
             break
         last += 1
+    while first and last - first < _LONGEST_NAME and _continues(head[first - 1], head[first]):
+        first -= 1
+    if first and _begins_with_business(head[first : last + 1], head[first - 1]):
+        first -= 1
     return list(head[first : last + 1])
+
+
+def _begins_with_business(rows: Sequence[Line], before: Line) -> bool:
+    """Whether rows end a company's name of which the row before has the beginning."""
+    opens = any(m.mark == "business" and m.start == 0 for m in rows[0].mentions)
+    if not opens or len(rows) < 2 or "legal" not in rows[-1].marks:
+        return False
+    return not before.marks & _NOISE and not looks_like_address(before) and before.letters >= 3
 
 
 def _continues(line: Line, following: Line) -> bool:

@@ -23,6 +23,7 @@ _PREFIX = re.compile(
 )
 _LABEL = re.compile(r"\(\s*(?:CO\.?|ROC|REG\.?|NO\.?|COMPANY|[:.\s])*\s*\)?\s*$", re.IGNORECASE)
 _BRANCH_CODE = re.compile(r"(?<=S/B|BHD)\s?\([A-Z0-9]{2,4}\)$")
+_INITIAL_END = re.compile(r"(?:\.|\s)[^\W\d_]\.\s*$")
 _NEVER_NUMBER = 4
 
 
@@ -41,7 +42,9 @@ def name_of(text: str, languages: Sequence[str]) -> str:
     text = _LABEL.sub("", text)
     if text.count("(") > text.count(")"):
         text = re.sub(r"\(\s*$", "", text)
-    text = _BRANCH_CODE.sub("", " ".join(text.split()).strip(EDGE))
+    text = " ".join(text.split())
+    end = "." if _INITIAL_END.search(text) else ""
+    text = _BRANCH_CODE.sub("", text.strip(EDGE) + end)
     for slip, spelling in known_words().misread.items():
         text = re.sub(rf"(?<!\w){re.escape(slip)}(?!\w)", spelling, text, flags=re.IGNORECASE)
     return unaccented(text, languages)
