@@ -197,6 +197,10 @@ class SqliteJobStore:
         rows = self._rows("jobs_by_ids", ids=json.dumps(list(jobs)))
         return [row["id"] for row in rows if row["cancel"]]
 
+    def stop_waiting(self) -> None:
+        """From now on a write that meets trouble raises LedgerError instead of waiting."""
+        self._writer.stop_waiting()
+
     def close(self) -> None:
         """Write what waits and release the ledger."""
         self._writer.close()

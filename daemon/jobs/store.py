@@ -114,6 +114,10 @@ class JobStore(Protocol):
         """Which of these jobs a person gave up."""
         ...
 
+    def stop_waiting(self) -> None:
+        """From now on a write that meets trouble raises LedgerError instead of waiting."""
+        ...
+
     def close(self) -> None:
         """Write what waits and release the ledger."""
         ...

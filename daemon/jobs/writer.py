@@ -40,7 +40,7 @@ class GroupWriter:
         self._connection = connection
         self._group = group
         self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
+        self._impatient = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -50,11 +50,14 @@ class GroupWriter:
         self._waiting.put(operation)
         return operation.future
 
+    def stop_waiting(self) -> None:
+        """From now on a write that meets trouble fails instead of being kept."""
+        self._impatient.set()
+
     def close(self) -> None:
         """Write what waits, once more if the ledger is in trouble, and end the thread."""
-        if not self._closing.is_set():
-            self._closing.set()
-            self._waiting.put(None)
+        self.stop_waiting()
+        self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -84,13 +87,13 @@ class GroupWriter:
                 self._commit(group)
             except sqlite3.Error as error:
                 fault = Fault("ledger_unwritable", _advice(error), Kind.ENVIRONMENT)
-                if self._closing.is_set():
+                if self._impatient.is_set():
                     self._refuse(group, LedgerError(fault.code, fault.message))
                     return
                 if not troubled:
                     troubled = True
                     self.on_trouble(fault)
-                self._closing.wait(_RETRY_AFTER)
+                self._impatient.wait(_RETRY_AFTER)
                 continue
             break
         if troubled:

@@ -36,11 +36,11 @@ from daemon.limits import Limits
 from daemon.pipeline.environment import Environment
 from daemon.pipeline.filing import Filer, Filing
 from daemon.pipeline.flights import Flight, Flights
+from daemon.pipeline.pausing import Pause
 from daemon.pipeline.route import Route
 from daemon.pipeline.step import StepEnded
 from daemon.pipeline.telling import Teller
 
-_PROBE_EVERY = 5.0
 _LOOK_AT_CLOCK = 60.0
 _RECORD = "record"
 _LEFT = ENDS | {State.QUEUED, State.PARKED}
@@ -79,7 +79,7 @@ class Coordinator:
     ) -> None:
         self._store = store
         self._routes = dict(routes)
-        self._environment = environment
+        self._pause = Pause(environment, teller, clock)
         self._teller = teller
         self._clock = clock
         self._limits = limits
@@ -88,16 +88,13 @@ class Coordinator:
         self._hungry = set(routes)
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._wake_at: float | None = None
-        self._probe_at = 0.0
-        self._fault: Fault | None = None
-        self._ledger_fault: Fault | None = None
         self._draining = False
         self._answered = clock.monotonic()
         self.on_crash: Callable[[BaseException], None] = lambda _: None
         self._thread = threading.Thread(target=self._supervise, name="coordinator", daemon=True)
         self.steps: Steps
-        store.on_trouble = self._ledger_troubled
-        store.on_recovered = self._ledger_recovered
+        store.on_trouble = self._pause.ledger_troubled
+        store.on_recovered = self._pause.ledger_recovered
 
     # -- from any thread ---------------------------------------------------------------------
 
@@ -139,7 +136,7 @@ class Coordinator:
 
     def paused(self) -> Fault | None:
         """Why nothing new is begun, if so."""
-        return self._ledger_fault or self._fault
+        return self._pause.fault
 
     def in_flight(self) -> int:
         """How many jobs are claimed and not yet filed."""
@@ -183,14 +180,6 @@ class Coordinator:
     def _post(self, message: Message) -> None:
         self._messages.put(message)
 
-    def _ledger_troubled(self, fault: Fault) -> None:
-        self._ledger_fault = fault
-        self._teller.paused(fault)
-
-    def _ledger_recovered(self) -> None:
-        self._ledger_fault = None
-        self._teller.resumed()
-
     # -- in the coordinator's thread ---------------------------------------------------------
 
     def _supervise(self) -> None:
@@ -216,43 +205,25 @@ class Coordinator:
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a message; None for ever."""
-        if self._fault is not None:
-            return max(0.0, self._probe_at - self._clock.monotonic())
+        probe = self._pause.seconds_to_probe()
+        if probe is not None:
+            return probe
         if self._wake_at is not None:
             # The wall clock can be set; look at it now and then.
             return min(max(0.0, self._wake_at - self._clock.now()), _LOOK_AT_CLOCK)
         return None
 
     def _look_at_clock(self) -> None:
-        if self._fault is not None:
-            self._probe()
-        if self._wake_at is not None and self._wake_at <= self._clock.now():
+        woken = self._wake_at is not None and self._wake_at <= self._clock.now()
+        if woken:
             self._wake_at = None
+        if woken or (self._pause.seconds_to_probe() is not None and self._pause.probe()):
             self._hungry |= set(self._routes)
-
-    def _probe(self) -> None:
-        fault = self._environment.trouble()
-        if fault is None:
-            self._fault = None
-            self._hungry |= set(self._routes)
-            self._teller.resumed()
-        else:
-            self._fault = fault
-            self._probe_at = self._clock.monotonic() + _PROBE_EVERY
-
-    def _pause(self, fault: Fault) -> None:
-        if self._fault is None:
-            self._teller.paused(fault)
-        self._fault = fault
-        self._probe_at = self._clock.monotonic() + _PROBE_EVERY
 
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
-        if self._fault is not None or self._draining or not self._hungry:
-            return
-        fault = self._environment.short_of_space()
-        if fault is not None:
-            self._pause(fault)
+        self._hungry &= self._routes.keys()
+        if self._draining or not self._hungry or self._pause.begin_if_short_of_space():
             return
         for inbox in [name for name in self._routes if name in self._hungry]:
             room = self._limits.window - self._flights.of_inbox(inbox)
@@ -279,7 +250,7 @@ class Coordinator:
         if isinstance(action, Wait):
             return
         idle = not flight.running
-        if route is None or flight.postponed is not None or self._fault is not None:
+        if route is None or flight.postponed is not None or self._pause.fault is not None:
             if idle:
                 self._send_back(flight)
             return
@@ -327,7 +298,7 @@ class Coordinator:
             flight.postponed = self._clock.now() + (ended.retry_in or 0.0)
             flight.reason = f"{fault.code}: {fault.message}"
             if ended.retry_in is None and fault.kind is Kind.ENVIRONMENT:
-                self._pause(fault)
+                self._pause.begin(fault)
         elif not flight.job.cancel:
             flight.postponed = 0.0
         self._next(flight)
@@ -350,8 +321,7 @@ class Coordinator:
             self._leave(flight, Parked(flight.job.id, flight.postponed, flight.reason))
         else:
             self._leave(flight, Requeued(flight.job.id))
-            if flight.job.inbox in self._routes:
-                self._hungry.add(flight.job.inbox)
+            self._hungry.add(flight.job.inbox)
 
     def _leave(self, flight: Flight, change: Change) -> None:
         flight.running.add("leave")
@@ -378,7 +348,7 @@ class Coordinator:
 
     def _reroute(self, routes: dict[str, Route], environment: Environment) -> None:
         self._routes = routes
-        self._environment = environment
+        self._pause.environment = environment
         self._hungry |= set(routes)
 
     def _begin_drain(self) -> None:

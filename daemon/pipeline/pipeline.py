@@ -122,6 +122,8 @@ class Pipeline:
         self.coordinator.drain()
         drained = self.coordinator.join(timeout)
         if not drained:
+            # A ledger that cannot be written must not keep us; what was not written is done again.
+            self._store.stop_waiting()
             self.coordinator.interrupt()
             self.coordinator.join(self._limits.interrupt_timeout)
         self._proving.close()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from daemon.errors import LedgerError
 from daemon.jobs.model import State
 from daemon.observing.events import Event
-from tests.running import Daemon, wait_until
+from tests.running import QUICK, Daemon, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -65,3 +68,23 @@ def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_d
         filler.unlink()
         wait_until(lambda: len(os.listdir(daemon.done)) == 400, "all files to be done", 60)
         assert os.listdir(daemon.inbox) == []
+
+
+def test_a_daemon_whose_ledger_cannot_be_written_still_stops_when_told(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    """What could not be written is done again by the next start; nothing is lost."""
+    limits = replace(QUICK, drain_timeout=0.5)
+    daemon = Daemon(tmp_path, limits=limits)
+    text = daemon.config_path.read_text()
+    daemon.config_path.write_text(text.replace("state: state", f"state: {small_disk}/state"))
+    daemon.start()
+    filler = _fill(small_disk)
+    for number in range(200):
+        daemon.drop(f"{number}.bin", b"%d" % number)
+    wait_until(lambda: daemon.log.of(Event.ENVIRONMENT_PAUSED), "the pause")
+    with contextlib.suppress(LedgerError):
+        daemon.stop()
+    filler.unlink()
+    with daemon:
+        wait_until(lambda: len(os.listdir(daemon.done)) == 400, "all files to be done", 60)
