@@ -35,7 +35,8 @@ _PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
     *("LD_LIBRARY_PATH", "VIRTUAL_ENV", "TESSDATA_PREFIX"),
 )
-_ONE_THREAD = {
+_SET = {
+    "ORT_DISABLE_TELEMETRY": "1",  # read by onnxruntime when it is imported, and only then
     "OMP_NUM_THREADS": "1",
     "OMP_THREAD_LIMIT": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -277,4 +278,4 @@ def _environment() -> dict[str, str]:
     """What a child needs of our environment, and nothing that may be a secret."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     paths = (os.path.abspath(entry) for entry in sys.path)
-    return {**kept, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**kept, **_SET, "PYTHONPATH": os.pathsep.join(paths)}
