@@ -40,7 +40,7 @@ class Limits:
     """Wall time a parser gets to prove one file."""
     prove_memory: int = 1536 * MIB
     """Address space of a proving child."""
-    read_memory: int = 6 * 1024 * MIB
+    read_memory: int = 3 * 1024 * MIB
     """Address space of a reading child; onnxruntime maps far more than it uses."""
     child_tasks: int = 500
     """Files one child handles before it is replaced."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 JSON = Any
 _TIMEOUT = 120.0
 _MOST_PAGES = 500
+_MOST_PIXELS = 100_000_000
 
 
 def read(
@@ -174,5 +175,10 @@ def _read(
 
     if os.fstat(descriptor).st_size == 0:
         return None, Fault("empty", "the file is empty", Kind.PERMANENT)
-    request = {"media_type": media_type, "mode": "receipt", "max_pages": _MOST_PAGES}
+    request: dict[str, JSON] = {
+        "media_type": media_type,
+        "mode": "receipt",
+        "max_pages": _MOST_PAGES,
+        "max_pixels": _MOST_PIXELS,
+    }
     return read_open_file(pool, request, descriptor, _TIMEOUT, stop)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.reading.document import Document, to_json
+from daemon.reading.engine import make_engine
 from daemon.reading.reader import Reader
 from daemon.receipts.extract import extract
 from daemon.receipts.text import PageText, TextLine
@@ -18,10 +19,11 @@ JSON = Any
 
 def factory(setup: JSON) -> Callable[[JSON, int | None], JSON]:
     """Make the function that a child runs for each file; `setup` is {engine}."""
-    reader = Reader(setup["engine"])
+    engine = make_engine(setup["engine"])
 
     def handle(request: JSON, descriptor: int | None) -> JSON:
         assert descriptor is not None
+        reader = Reader(engine, max_pixels=request["max_pixels"])
         document = reader.read(descriptor, request["media_type"], max_pages=request["max_pages"])
         receipt = understand(document) if request["mode"] == "receipt" else None
         return {"ocr": {**to_json(document), "text": document.text}, "receipt": receipt}
