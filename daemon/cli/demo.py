@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from daemon.service import Service
 
 JSON = Any
-_LONGEST = 300.0
+_LONGEST = 120.0
 _LOOK = 0.1
 _CONFIG = """\
 # Written by `inboxd demo`. The receiver ran only as long as the demonstration.
@@ -126,6 +126,8 @@ class _Visitor:
             (self._folder / "inbox" / sample.name).write_bytes(sample.data)
         until = time.monotonic() + _LONGEST
         while time.monotonic() < until and not self._over.wait(_LOOK):
+            if any(reason.startswith("paused") for reason in service.health().reasons):
+                break  # a demonstration does not wait for a person to mend the machine
             ended = len(self._sidecars())
             self._tick(ended)
             # The original follows its sidecar; once work/ is empty, all are in their place.
