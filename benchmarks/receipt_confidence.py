@@ -27,8 +27,8 @@ from daemon.receipts.confidence import WEIGHTS, features_of
 from daemon.receipts.extract import understand_total
 from daemon.receipts.text import PageText, TextLine
 
-_MISREAD = 0.03
-"""How often a digit of a total is taken to be misread."""
+_MISREAD = 0.1
+"""How often a digit of a total is taken to be misread: as often as in poor photographs."""
 _NAMES = list(WEIGHTS)
 _SPEAKS_FOR = frozenset(("one", "label", "lead", "paid", "items", "parts", "taxes"))
 _LEAST = np.array([0.2 if name in _SPEAKS_FOR else -np.inf for name in _NAMES])
@@ -123,7 +123,7 @@ def _misread(pages: list[PageText], place: object, chance: random.Random) -> lis
     return worse
 
 
-def _fit(rows: Sequence[Row], steps: int = 4000) -> np.ndarray:
+def _fit(rows: Sequence[Row], steps: int = 20000) -> np.ndarray:
     """Logistic regression by gradient descent, held near zero where data says little."""
     features = np.array([row[0] for row in rows])
     right = np.array([row[1] for row in rows], dtype=float)
@@ -131,7 +131,7 @@ def _fit(rows: Sequence[Row], steps: int = 4000) -> np.ndarray:
     found = np.zeros(features.shape[1])
     for _ in range(steps):
         chance = 1 / (1 + np.exp(-features @ found))
-        slope = features.T @ (weight * (right - chance)) - 0.3 * found
+        slope = features.T @ (weight * (right - chance)) - 0.05 * found
         found = np.clip(found + slope / (0.25 * len(rows)), _LEAST, _MOST)
     return found
 

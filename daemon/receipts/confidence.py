@@ -22,18 +22,19 @@ from daemon.receipts.model import Check
 from daemon.receipts.totals import Candidate
 
 WEIGHTS: Mapping[str, float] = {
-    "one": 0.7,
+    "one": 2.1,
     "label": 0.2,
-    "lead": 0.6,
-    "paid": 1.0,
-    "items": 1.7,
-    "parts": 0.3,
-    "taxes": 1.6,
-    "paid_wrong": -2.6,
-    "items_wrong": -1.2,
-    "parts_wrong": -1.5,
-    "taxes_wrong": -1.5,
-    "unread": -0.5,
+    "lead": 1.4,
+    "paid": 1.9,
+    "items": 0.2,
+    "parts": 1.2,
+    "taxes": 0.2,
+    "paid_wrong": -4.4,
+    "items_wrong": -2.2,
+    "parts_wrong": -2.1,
+    "taxes_wrong": -1.3,
+    "only_wrong": -2.3,
+    "unread": -4.1,
     "mended": -0.2,
 }
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
@@ -60,13 +61,15 @@ def features_of(chosen: Chosen) -> dict[str, float]:
     features = {
         "one": 1.0,
         "label": 1.0 if chosen.candidate.label >= 5.0 else 0.0,
-        "lead": min(6.0, max(0.0, chosen.lead)),
+        "lead": min(2.5, max(0.0, chosen.lead)),
         "unread": 1.0 - chosen.candidate.printed.seen,
         "mended": 1.0 if chosen.candidate.printed.mended else 0.0,
     }
     for name in confirming(chosen.checks):
         features[_CHECKS[name]] = 1.0
-    for name in contradicting(chosen.checks):
+    wrong = contradicting(chosen.checks)
+    features["only_wrong"] = 1.0 if wrong and not confirming(chosen.checks) else 0.0
+    for name in wrong:
         if name in _CHECKS:
             features[f"{_CHECKS[name]}_wrong"] = 1.0
     return features

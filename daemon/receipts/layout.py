@@ -21,6 +21,8 @@ MAX_LENGTH = 300
 _FLAT = 0.004
 _STEEP = 0.6
 _RECENT_ROWS = 8
+_FAR = 1e6
+"""Pixels from the corner beyond which nothing lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def skew_of(lines: Sequence[TextLine]) -> float:
     """The angle in radians at which the writing runs: the median over long lines, by width."""
     slopes: list[tuple[float, float]] = []
     for line in lines:
-        box = line.box
+        box = _bounded(line)
         across, down = box[2] - box[0], box[3] - box[1]
         width = math.hypot(across, down)
         if len(line.text) >= 6 and width > 0:
@@ -110,12 +112,17 @@ def skew_of(lines: Sequence[TextLine]) -> float:
     return 0.0
 
 
+def _bounded(line: TextLine) -> list[float]:
+    """The corners of a line as numbers that can be reckoned with."""
+    return [max(-_FAR, min(_FAR, edge)) if math.isfinite(edge) else 0.0 for edge in line.box]
+
+
 def _cells(page: int, lines: Sequence[TextLine]) -> list[Cell]:
     angle = skew_of(lines)
     cosine, sine = math.cos(-angle), math.sin(-angle)
     cells: list[Cell] = []
     for line in lines:
-        box = line.box
+        box = _bounded(line)
         across = [box[i] * cosine - box[i + 1] * sine for i in (0, 2, 4, 6)]
         down = [box[i] * sine + box[i + 1] * cosine for i in (0, 2, 4, 6)]
         left_edge = math.hypot(box[6] - box[0], box[7] - box[1])

@@ -29,7 +29,7 @@ def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     points += (
         0.5 if any(any(dates_in(line.folded, month_first=False)) for line in text.lines) else 0.0
     )
-    points += 1.0 if _has_column(text.lines) else 0.0
+    points += _column_points(text.lines)
     return points >= _ENOUGH
 
 
@@ -37,10 +37,12 @@ def _is_dated(line: Line) -> bool:
     return any(True for _ in dates_in(line.folded, month_first=False))
 
 
-def _has_column(lines: Sequence[Line]) -> bool:
+def _column_points(lines: Sequence[Line]) -> float:
     """Whether rows end in amounts, as they do in a list of items and not in a letter."""
     ending = [line for line in lines if line.money and line.money[-1].end >= len(line.folded) - 6]
-    return len(ending) >= 2 and len(ending) * 12 >= len(lines)
+    if len(ending) * 12 < len(lines):
+        return 0.0
+    return {0: 0.0, 1: 0.0, 2: 1.0}.get(len(ending), 1.5)
 
 
 def is_refund(lines: Sequence[Line]) -> bool:
