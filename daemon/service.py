@@ -142,6 +142,7 @@ class Service:
     ) -> int:
         endpoint = self._open_endpoint()
         try:
+            self._pipeline.make_folders()
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))

@@ -101,6 +101,7 @@ class Coordinator:
     def start(self, steps: Steps) -> None:
         """Begin with what the ledger holds."""
         self.steps = steps
+        self._filer.start()
         self._store.recover()
         self._wake_at = self._store.next_ready_at()
         self._thread.start()
@@ -157,7 +158,8 @@ class Coordinator:
 
     def join(self, timeout: float) -> bool:
         """Wait until the drain is over; tells whether it is."""
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def interrupt(self) -> None:

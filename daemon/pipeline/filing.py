@@ -64,6 +64,9 @@ class Filer:
         self._waiting: queue.SimpleQueue[Filing | None] = queue.SimpleQueue()
         self._syncers = ThreadPoolExecutor(_SYNC_THREADS, "sync")
         self._thread = threading.Thread(target=self._run, name="filer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take what is submitted."""
         self._thread.start()
 
     def submit(self, filing: Filing) -> None:
@@ -72,8 +75,9 @@ class Filer:
 
     def close(self) -> None:
         """Finish what was submitted and end."""
-        self._waiting.put(None)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._waiting.put(None)
+            self._thread.join()
         self._syncers.shutdown()
 
     def _run(self) -> None:

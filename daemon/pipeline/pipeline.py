@@ -71,14 +71,17 @@ class Pipeline:
             clock=clock,
         )
 
-    def start(self, on_crash: Callable[[BaseException], None]) -> None:
-        """Go on with what the ledger holds; `on_crash` is told when the pipeline itself fails.
+    def make_folders(self) -> None:
+        """Make the folders that are ours, and clear what a crash left; files are never touched.
 
         Raises EnvironmentFaultError where a folder cannot be made or written.
         """
         for route in self._routes.values():
             route.places.make()
             route.places.tidy(self._is_over)
+
+    def start(self, on_crash: Callable[[BaseException], None]) -> None:
+        """Go on with what the ledger holds; `on_crash` is told when the pipeline itself fails."""
         self.coordinator.on_crash = on_crash
         self.coordinator.start(self._dispatch)
 

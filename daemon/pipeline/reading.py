@@ -43,7 +43,8 @@ def read_open_file(
 ) -> tuple[JSON, Fault | None]:
     """Have a child read a file: {ocr, receipt}, or the fault that says why there is none.
 
-    `request` is {media_type, mode, max_pages, max_pixels}. Raises StoppedError and EnvironmentFaultError.
+    `request` is {media_type, mode, max_pages, max_pixels}. Raises StoppedError and
+    EnvironmentFaultError.
     """
     try:
         return pool.run(request, descriptor, timeout=timeout, stop=stop), None

@@ -8,7 +8,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from daemon.config.load import load
+from daemon.errors import EnvironmentFaultError
 from daemon.jobs.changes import CancelRequested
 from daemon.jobs.model import State
 from daemon.observing.events import Event
@@ -167,3 +170,13 @@ def test_once_says_when_an_inbox_is_missing(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     daemon.inbox.rmdir()
     assert _once(daemon) == 4
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    """Said at the start, before any file is touched."""
+    daemon = Daemon(tmp_path)
+    daemon.done.write_text("a file where a folder should be")
+    daemon.drop("r.bin")
+    with pytest.raises(EnvironmentFaultError, match="done"):
+        _once(daemon)
+    assert (daemon.inbox / "r.bin").exists()
