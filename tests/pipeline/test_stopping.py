@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config.load import load
-from daemon.errors import EnvironmentFaultError
+from daemon.errors import InboxdError
 from daemon.jobs.changes import CancelRequested
 from daemon.jobs.model import State
 from daemon.observing.events import Event
@@ -177,6 +177,6 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
     daemon = Daemon(tmp_path)
     daemon.done.write_text("a file where a folder should be")
     daemon.drop("r.bin")
-    with pytest.raises(EnvironmentFaultError, match="done"):
+    with pytest.raises(InboxdError, match="done"):
         _once(daemon)
     assert (daemon.inbox / "r.bin").exists()
