@@ -25,7 +25,10 @@ _SWISS = re.compile(
     rf"(?<![\w.,])(?P<sign>{_SIGN}?)(?P<whole>\d{{1,3}}(?:['\u2019]\d{{3}})*|\d{{1,6}})"
     r"\.\s?[-\u2212\u2013\u2014]{1,2}(?![\w.])"
 )
-_SLIP = re.compile(rf"(?<![\w.,])[-(]?(?:{_CURRENCY}\s?)?{_DIGIT}{{1,6}}[.,]{_DIGIT}{{2}}(?![\w])")
+_SLIP = re.compile(
+    rf"(?<![\w.,])[-(]?(?:{_CURRENCY}\s?)?{_DIGIT}{{1,6}}(?:[.,' ]{_DIGIT}{{3}}){{0,2}}"
+    rf"[.,]{_DIGIT}{{2}}(?![\w])"
+)
 _MEND = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"}
 )
@@ -115,7 +118,7 @@ def amount_without_point(text: str) -> Amount | None:
 
 def _mend(match: re.Match[str]) -> str:
     text = match[0]
-    if not any(letter.isdigit() for letter in text):
+    if sum(letter.isdigit() for letter in text) < 1 + text.count(" "):
         return text
     head = re.match(rf"[-(]?(?:{_CURRENCY}\s?)?", text)
     cut = head.end() if head else 0

@@ -29,6 +29,15 @@ _NAME_FIRST = re.compile(
 _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
 _ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
+_MISREAD = re.compile(
+    r"(?<![A-Z0-9])[0-9OQDILSB|]{1,4}\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}(?![A-Z])"
+    r"|(?<![A-Z0-9])[12][0-9OQILSB|]{3}(?![A-Z0-9.,])|(?<![A-Z0-9])[O0][0-9OIL](?=[\s.]{1,2}[A-Z]{3})"
+)
+_DIGITS = str.maketrans(
+    {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "|": "1", "S": "5", "B": "8"}
+)
+_GLUED = re.compile(r"([./-](?:20)?\d{2})(?=[0-2]\d:[0-5]\d)")
+_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
 _SLIP = re.compile(
     r"(?<=[\d/.\-])[OQD](?=[\d/.\-])|(?<=[\d/.\-])[OQ](?=\s|$)|(?<![A-Z])O(?=\d[/.\-])"
 )
@@ -124,8 +133,9 @@ def _has_date(folded: str) -> bool:
 
 def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     """The dates in a folded text; numbers that cannot be one are passed over."""
-    text = _ONE.sub("1", _SLIP.sub("0", folded)) if any(c.isdigit() for c in folded) else folded
-    text = _ISO_TIME.sub(" ", text)
+    if not any(character.isdigit() for character in folded):
+        return
+    text = _GLUED.sub(r"\1 ", _MISREAD.sub(_mended, _ISO_TIME.sub(" ", folded)))
     found = False
     for reading in _plain_dates(text, month_first):
         found = True
@@ -140,6 +150,13 @@ def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
         date = _date(match[3], match[2], match[1])
         if date:
             yield _Reading(date, match.start(), 0.6)
+
+
+def _mended(match: re.Match[str]) -> str:
+    """What is a date but for letters that OCR read for digits; most of it must be digits."""
+    digits = sum(character.isdigit() for character in match[0])
+    letters = sum(character.isalpha() for character in match[0])
+    return match[0].translate(_DIGITS) if digits >= max(2, letters) else match[0]
 
 
 def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
@@ -166,7 +183,7 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
 def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
     first, second, year = match[1], match[3], match[5]
     left, right = match[2].strip(), match[4].strip()
-    if "," in (left, right) and not (len(year) == 4 and left != right):
+    if "," in (left, right) and len(year) != 4 and min(len(first), len(second)) < 2:
         return None
     plain = 3.0 if len(year) == 4 else 2.0
     if left != right or (len(year) == 2 and left == "." and len(first) == 1):
@@ -201,12 +218,12 @@ def _date(year: str, month: str, day: str) -> dt.date | None:
 
 
 def _confidence(best: _Candidate, seen: dict[dt.date, int]) -> float:
-    confidence = 0.6 + 0.1 * min(best.score, 3.6)
+    confidence = 0.72 + 0.075 * min(best.score, 3.6)
     if len(seen) > 1:
         share = seen[best.date] / sum(seen.values())
         confidence -= 0.15 * (1 - share)
     if best.ambiguous:
-        confidence -= 0.02
+        confidence -= 0.03
     return min(0.995, max(0.05, confidence))
 
 

@@ -36,12 +36,16 @@ WEIGHTS: Mapping[str, float] = {
     "items": 1.5,
     "repeated": 0.35,
     "rounded_to_five": 1.2,
+    "extended": 2.0,
+    "extended_and_paid": 2.5,
     "mended": -0.3,
     "largest": 0.5,
     "below": -0.3,
     "one_rate": -1.0,
 }
 _NOTHING = Decimal(0)
+_MOST_COMPARED = 40
+"""Candidates that others are held against; work must stay bounded."""
 _FIVE_CENTS = Decimal("0.05")
 
 
@@ -72,7 +76,14 @@ class Facts:
     extras: Decimal
     taxes: tuple[Decimal, ...]
     rounding: Decimal
+    tip: Decimal
     items: Decimal | None
+
+    @property
+    def payments(self) -> tuple[Decimal, ...]:
+        """The amounts that were paid: by card, or in cash less the change."""
+        cash = self.settled if self.change is not None else self.paid
+        return self.by_card if cash is None else (*self.by_card, cash)
 
     @property
     def settled(self) -> Decimal | None:
@@ -103,6 +114,7 @@ def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
         extras=sum((v for v in extras if v is not None), _NOTHING) - sum(discounts, _NOTHING),
         taxes=tuple(taxes),
         rounding=rounding[0] if rounding else _NOTHING,
+        tip=sum((s.value for s in statements if s.kind is Kind.TIP and s.value), _NOTHING),
         items=items,
     )
 
@@ -187,8 +199,24 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["mended"] = 1
         if value == largest:
             evidence["largest"] = 1
+        if _extended(candidate, found, facts):
+            evidence["extended"] = 1
+            if value in facts.payments:
+                evidence["extended_and_paid"] = 1
         if _rounded_sibling(candidate, found, facts.rounding):
             evidence["rounded_to_five"] = 1
+
+
+def _extended(candidate: Candidate, found: Sequence[Candidate], facts: Facts) -> bool:
+    """Whether this is another total after the tip and the rounding that the receipt prints."""
+    changes = {facts.tip + sign * facts.rounding for sign in (-1, 0, 1)} - {_NOTHING}
+    if not (facts.tip or facts.rounding):
+        return False
+    return any(
+        candidate.value - other.value in changes
+        for other in found[:_MOST_COMPARED]
+        if other.label >= _LABELLED[Kind.TOTAL] and other.value != candidate.value
+    )
 
 
 def _is_payment(candidate: Candidate) -> bool:
@@ -216,5 +244,5 @@ def _rounded_sibling(candidate: Candidate, found: Sequence[Candidate], rounding:
         return False
     return any(
         abs(candidate.value - other.value) == abs(rounding) and other.value % _FIVE_CENTS
-        for other in found
+        for other in found[:_MOST_COMPARED]
     )

@@ -83,6 +83,43 @@ def test_the_total_is_after_the_tip() -> None:
     assert receipt.payment_method.value == "card"
 
 
+def test_a_tip_after_the_total_is_in_what_was_paid() -> None:
+    receipt = read(
+        "Gasthaus Krone",
+        "Schnitzel       18,50",
+        "Wein             6,50",
+        "Gesamt          25,00",
+        "Trinkgeld        3,00",
+        "Kartenzahlung   28,00",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("28.00", "3.00")
+
+
+def test_cash_rounded_to_five_cents_is_the_total() -> None:
+    receipt = read(
+        "KEDAI MAJU SDN BHD",
+        "TEH TARIK      2.12",
+        "ROTI           3.19",
+        "TOTAL          5.31",
+        "ROUNDING      -0.01",
+        "CASH           5.30",
+        "CHANGE         0.00",
+    )
+    assert receipt.total.value == "5.30"
+
+
+def test_suggested_tips_are_none() -> None:
+    receipt = read(
+        "Maple Diner",
+        "Burger        12.00",
+        "Total        $12.00",
+        "Suggested tip 15%   $1.80",
+        "Suggested tip 20%   $2.40",
+        "VISA         $12.00",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("12.00", None)
+
+
 def test_items_keep_their_price_before_a_discount_of_their_own() -> None:
     receipt = read(
         "Harbour Clothing Ltd",
