@@ -13,7 +13,7 @@ from daemon.receipts.naming import REGISTRATION, address_text
 
 POSTCODE = re.compile(
     r"(?<!\d)(?:[A-Z]{1,2}-?)?\d{4}[\dO](?![\dA-Z])|(?<!\d)\d{4}\s?[A-Z]{2}(?![A-Z])"
-    r"|(?<!\d)\d{4}-\d{3}(?!\d)|\b[A-Z]{1,2}\d{1,2}[A-Z]?\s?\d[A-Z]{2}\b"
+    r"|(?<!\d)\d{4}-\d{3}(?!\d)|\b[A-Z][A-Z0]?[\dO]{1,2}[A-Z]?\s[\dO][A-Z]{2}\b"
     r"|(?<!\d)(?:CH-)?[1-9]\d{3}\s+[A-Z][A-Z]{2,}"
 )
 _REACH = 16
@@ -32,6 +32,7 @@ _CONTACT = re.compile(r"\b(?:TEL|FAX|PHONE|H/P)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\W*(?:HQ\s+)?ADD(?:RESS)?\s*:\s*", re.IGNORECASE)
 _MARK_ONLY = re.compile(r"(?:EUR|RM|CHF|GBP|USD|[€£$])")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
+_COMPANY_NUMBER = re.compile(r"\d{5,}\s?-\s?[A-Z]\b")
 _WORDLESS = re.compile(r"[\W_]*")
 
 
@@ -110,7 +111,7 @@ def _rows(lines: Sequence[Line]) -> list[Line]:
 
 def _trimmed(rows: list[Line]) -> list[Line]:
     """The rows from the house number on, to the last one that has a place in it."""
-    while rows and "legal" in rows[0].marks and not rows[0].marks & {"address", "region"}:
+    while rows and _is_company(rows[0]):
         rows = rows[1:]
     first = next((n for n, line in enumerate(rows) if _starts(line)), None)
     if first and not any(character.isdigit() for line in rows[:first] for character in line.folded):
@@ -121,6 +122,14 @@ def _trimmed(rows: list[Line]) -> list[Line]:
     if last < 0 and rows and _starts(rows[0]):
         last = min(1, len(rows) - 1)
     return rows[: last + 1]
+
+
+def _is_company(line: Line) -> bool:
+    """Whether a row is another name of the company rather than a place."""
+    if _starts(line):
+        return False
+    numbered = bool(_COMPANY_NUMBER.search(line.folded))
+    return numbered or ("legal" in line.marks and "address" not in line.marks)
 
 
 def _is_part(line: Line) -> bool:

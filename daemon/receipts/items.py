@@ -206,6 +206,11 @@ def _name_end(line: Line, count: Quantity | None) -> int:
 def _description(line: Line, end: int, count: Quantity | None = None) -> str:
     """The name in a row, up to a position; nothing where there are too few letters for one."""
     start = count.end if count is not None and count.leading else 0
-    text = _TAIL.sub("", _CODE.sub("", line.printed(start, end))).strip()
+    text = line.printed(start, end)
+    if count is not None and count.column:
+        text = re.sub(
+            rf"^\W*{re.escape(count.column)}\s|\s{re.escape(count.column)}\W*$", " ", text
+        )
+    text = _TAIL.sub("", _CODE.sub("", text.strip())).strip()
     letters = sum(character.isalpha() for character in text)
     return " ".join(text.split()) if letters >= 2 else ""

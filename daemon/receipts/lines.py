@@ -26,6 +26,8 @@ from daemon.receipts.spelling import folded
 _SURE_LENGTH = 6
 _NAMING = frozenset(("address", "region", "legal", "business"))
 """Names and places keep their language abroad."""
+_EVERYWHERE = "en"
+"""A language whose words are on receipts of all countries."""
 _SPOKEN = 0.2
 """A language is one of a document's when it has this share of what the foremost one has."""
 _ALONE = frozenset("-\u2212\u2013\u2014")
@@ -140,7 +142,7 @@ def _holds(mention: Mention, languages: Sequence[str]) -> bool:
         return True
     if mention.mark in _NAMING and len(mention.phrase) >= (4 if mention.mark == "legal" else 3):
         return True
-    return any(tongue in languages for tongue in mention.languages)
+    return _EVERYWHERE in mention.languages or any(t in languages for t in mention.languages)
 
 
 def _printed(

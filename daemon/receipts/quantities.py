@@ -28,7 +28,7 @@ class Quantity:
     """How many; `unit_price` is None where none is printed.
 
     `start` and `end` are where it stands in the folded text of its row; a count that only leads a
-    name has `leading`.
+    name has `leading`, one in a column of its own is as printed in `column`.
     """
 
     count: Decimal
@@ -36,6 +36,7 @@ class Quantity:
     start: int
     end: int
     leading: bool = False
+    column: str = ""
 
     def makes(self, total: Decimal) -> bool:
         """Whether count times price is this total, to the cent that it was rounded to."""
@@ -85,7 +86,7 @@ def _in_columns(line: Line, amount: Printed) -> Quantity | None:
     for match in _LONE.finditer(line.folded[: amount.start]):
         count = _number(match[1])
         for price in prices:
-            found = Quantity(count, price.value, min(match.start(), price.start), price.end)
+            found = Quantity(count, price.value, price.start, price.end, column=match[0])
             if price.start != match.start() and found.makes(amount.value):
                 return found
     for price in prices:

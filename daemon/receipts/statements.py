@@ -81,7 +81,7 @@ def statements_of(lines: Sequence[Line]) -> list[Statement]:
     found: list[Statement] = []
     in_summary = False
     for line in lines:
-        if "summary" in line.marks and not line.marks & {"due", "subtotal"}:
+        if opens_summary(line):
             in_summary = True
             if not line.money:
                 continue
@@ -97,6 +97,16 @@ def statements_of(lines: Sequence[Line]) -> list[Statement]:
             if statement is not None and statement.amounts:
                 found.append(statement)
     return found
+
+
+def opens_summary(line: Line) -> bool:
+    """Whether a row heads the table of taxes, in words or by its columns: VAT, NET, GROSS."""
+    if "summary" in line.marks:
+        return not line.marks & {"due", "subtotal"}
+    if line.money or any(character.isdigit() for character in line.folded):
+        return False
+    columns = {m.start for m in line.mentions if m.mark in ("tax", "net", "gross", "inclusive")}
+    return "tax" in line.marks and len(columns) >= 2
 
 
 def is_table_head(line: Line) -> bool:

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import NOT_FOUND, Field, TaxRate, money
-from daemon.receipts.statements import Kind, Statement
+from daemon.receipts.statements import Kind, Statement, opens_summary
 
 _CENT = Decimal("0.01")
 _SLACK = Decimal("0.02")
@@ -77,7 +77,7 @@ def _tax_rows(lines: Sequence[Line], statements: Sequence[Statement]) -> Iterato
     tax_lines = {s.line.index for s in statements if s.kind is Kind.TAX}
     in_summary = False
     for line in lines:
-        in_summary = in_summary or "summary" in line.marks
+        in_summary = in_summary or opens_summary(line)
         taxed = line.index in tax_lines or "tax" in line.marks
         if not line.money or not (in_summary or taxed):
             continue
