@@ -35,6 +35,7 @@ _ENVIRONMENT_ERRNOS = frozenset(
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # sys/stdio.h, macOS
 _AT_FDCWD = -100
+_LATEST = (1 << 63) - 1  # nanoseconds since 1970: the year 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Identity:
 
 
 def identity(status: os.stat_result) -> Identity:
-    """The identity in a stat result."""
-    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    """The identity in a stat result; times that no clock shows are cut to 64 bits."""
+    modified = max(-_LATEST, min(status.st_mtime_ns, _LATEST))
+    return Identity(status.st_dev, status.st_ino, status.st_size, modified)
 
 
 def is_environment(error: OSError) -> bool:

@@ -42,17 +42,15 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
             return replace(
                 job,
                 deliveries=tuple(others[name] for name in sorted(others)),
-                timings={**job.timings, **change.timings},
             )
         case ReadingEnded():
             return replace(
                 job,
                 reading=change.reading,
                 reading_fault=change.fault,
-                timings={**job.timings, **change.timings},
             )
         case Recorded():
-            return replace(job, ending=change.ending, timings={**job.timings, **change.timings})
+            return replace(job, ending=change.ending, timings=change.timings)
         case Closed():
             return _moved(job, change.ending.state)
         case Parked():
@@ -83,7 +81,6 @@ def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
         preparation=replace(change.preparation, duplicate_of=duplicate_of),
         deliveries=deliveries,
         reading=change.reading,
-        timings={**job.timings, **change.timings},
     )
 
 

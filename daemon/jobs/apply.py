@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,49 +32,40 @@ from daemon.jobs.rows import (
     preparation_json,
     timings_json,
 )
-from daemon.jobs.statements import statements
-
-SQL = statements()
+from daemon.jobs.writer import SQL, Transaction
 
 
-def apply(change: Change, connection: sqlite3.Connection, now: float) -> str | None:
+def apply(change: Change, transaction: Transaction, now: float) -> str | None:
     """Write one change; raises IllegalTransitionError where the job's state forbids it."""
-    return _VERBS[type(change)](change, connection, now)
+    return _VERBS[type(change)](change, transaction, now)
 
 
-def note(connection: sqlite3.Connection, job: str, now: float, event: str, detail: str) -> None:
-    """Add a line to a job's history."""
-    connection.execute(
-        SQL["add_history"], {"job": job, "at": now, "event": event, "detail": detail}
-    )
-
-
-def _state(connection: sqlite3.Connection, job: str) -> State:
-    row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job,)).fetchone()
+def _state(transaction: Transaction, job: str) -> State:
+    row = transaction.connection.execute("SELECT state FROM jobs WHERE id = ?", (job,)).fetchone()
     if row is None:
         raise LookupError(f"the ledger has no job {job}")
     return State(row[0])
 
 
 def _move(
-    connection: sqlite3.Connection, job: str, new: State, now: float, ready_at: float = 0.0
+    transaction: Transaction, job: str, new: State, now: float, ready_at: float = 0.0
 ) -> None:
-    check_transition(_state(connection, job), new)
-    connection.execute(
+    check_transition(_state(transaction, job), new)
+    transaction.connection.execute(
         SQL["set_state"], {"id": job, "state": new, "ready_at": ready_at, "now": now}
     )
 
 
-def _prepared(change: Prepared, connection: sqlite3.Connection, now: float) -> str | None:
+def _prepared(change: Prepared, transaction: Transaction, now: float) -> str | None:
     preparation = change.preparation
     other = None
     if change.find_duplicate and preparation.refusal is None and preparation.sha256:
-        row = connection.execute(
+        row = transaction.connection.execute(
             SQL["same_content"],
             {"inbox": change.inbox, "sha256": preparation.sha256, "id": change.job},
         ).fetchone()
         other = None if row is None else row[0]
-    connection.execute(
+    transaction.connection.execute(
         SQL["prepared"],
         {
             "id": change.job,
@@ -84,54 +74,48 @@ def _prepared(change: Prepared, connection: sqlite3.Connection, now: float) -> s
             "sha256": None if preparation.refusal else preparation.sha256,
             "duplicate_of": other,
             "reading": change.reading,
-            "timings": timings_json(change.timings),
             "now": now,
         },
     )
     if other is None and preparation.refusal is None:
-        connection.executemany(
+        transaction.connection.executemany(
             SQL["add_delivery"],
             [{"job": change.job, "destination": name} for name in change.destinations],
         )
     refusal = preparation.refusal
     detail = f"refused: {refusal.code}" if refusal else preparation.media_type or ""
-    note(connection, change.job, now, "validated", detail)
+    transaction.note(change.job, now, "validated", detail)
     return other
 
 
-def _delivery(change: DeliveryChanged, connection: sqlite3.Connection, now: float) -> None:
+def _delivery(change: DeliveryChanged, transaction: Transaction, now: float) -> None:
     delivery = change.delivery
-    connection.execute(SQL["set_delivery"], delivery_columns(change.job, delivery))
-    connection.execute(
-        SQL["set_timings"],
-        {"id": change.job, "timings": timings_json(change.timings), "now": now},
-    )
+    transaction.connection.execute(SQL["set_delivery"], delivery_columns(change.job, delivery))
     event = {
         DeliveryState.PENDING: "delivery parked",
         DeliveryState.DELIVERED: "delivered",
         DeliveryState.FAILED: "delivery failed",
     }[delivery.state]
     fault = f": {delivery.fault.code}: {delivery.fault.message}" if delivery.fault else ""
-    note(connection, change.job, now, event, delivery.destination + fault)
+    transaction.note(change.job, now, event, delivery.destination + fault)
 
 
-def _reading(change: ReadingEnded, connection: sqlite3.Connection, now: float) -> None:
-    connection.execute(
+def _reading(change: ReadingEnded, transaction: Transaction, now: float) -> None:
+    transaction.connection.execute(
         SQL["set_reading"],
         {
             "id": change.job,
             "reading": change.reading,
             "fault": fault_json(change.fault),
-            "timings": timings_json(change.timings),
             "now": now,
         },
     )
     detail = f"{change.fault.code}: {change.fault.message}" if change.fault else ""
-    note(connection, change.job, now, f"reading {change.reading}", detail)
+    transaction.note(change.job, now, f"reading {change.reading}", detail)
 
 
-def _recorded(change: Recorded, connection: sqlite3.Connection, now: float) -> None:
-    connection.execute(
+def _recorded(change: Recorded, transaction: Transaction, now: float) -> None:
+    transaction.connection.execute(
         SQL["set_ending"],
         {
             "id": change.job,
@@ -140,58 +124,62 @@ def _recorded(change: Recorded, connection: sqlite3.Connection, now: float) -> N
             "now": now,
         },
     )
-    note(connection, change.job, now, "recorded", _ending_detail(change.ending))
+    transaction.note(change.job, now, "recorded", _ending_detail(change.ending))
 
 
-def _closed(change: Closed, connection: sqlite3.Connection, now: float) -> None:
-    _move(connection, change.job, change.ending.state, now)
-    note(connection, change.job, now, str(change.ending.state), _ending_detail(change.ending))
+def _closed(change: Closed, transaction: Transaction, now: float) -> None:
+    _move(transaction, change.job, change.ending.state, now)
+    transaction.note(change.job, now, str(change.ending.state), _ending_detail(change.ending))
 
 
 def _ending_detail(ending: Ending) -> str:
     return "" if ending.fault is None else f"{ending.fault.code}: {ending.fault.message}"
 
 
-def _parked(change: Parked, connection: sqlite3.Connection, now: float) -> None:
-    _move(connection, change.job, State.PARKED, now, change.until)
-    note(connection, change.job, now, "parked", change.reason)
+def _parked(change: Parked, transaction: Transaction, now: float) -> None:
+    _move(transaction, change.job, State.PARKED, now, change.until)
+    transaction.note(change.job, now, "parked", change.reason)
 
 
-def _requeued(change: Requeued, connection: sqlite3.Connection, now: float) -> None:
-    _move(connection, change.job, State.QUEUED, now, change.ready_at)
+def _requeued(change: Requeued, transaction: Transaction, now: float) -> None:
+    _move(transaction, change.job, State.QUEUED, now, change.ready_at)
 
 
-def _unclaimed(change: Unclaimed, connection: sqlite3.Connection, now: float) -> None:
+def _unclaimed(change: Unclaimed, transaction: Transaction, now: float) -> None:
     """Go back to the inbox; where the changed file already has a job, that one goes on."""
-    row = connection.execute("SELECT inbox, path FROM jobs WHERE id = ?", (change.job,)).fetchone()
-    rival = connection.execute(
+    row = transaction.connection.execute(
+        "SELECT inbox, path FROM jobs WHERE id = ?", (change.job,)
+    ).fetchone()
+    rival = transaction.connection.execute(
         SQL["unclaimed_rival"], {"inbox": row[0], "path": row[1], "id": change.job}
     ).fetchone()
     if rival is not None:
-        _move(connection, change.job, State.CANCELLED, now)
-        note(connection, change.job, now, "cancelled", f"replaced; job {rival[0]} has the file")
+        _move(transaction, change.job, State.CANCELLED, now)
+        transaction.note(change.job, now, "cancelled", f"replaced; job {rival[0]} has the file")
         return
-    check_transition(_state(connection, change.job), State.QUEUED)
-    connection.execute(SQL["unclaim"], {"id": change.job, "ready_at": change.ready_at, "now": now})
-    note(connection, change.job, now, "unclaimed", "the file changed before it was claimed")
+    check_transition(_state(transaction, change.job), State.QUEUED)
+    transaction.connection.execute(
+        SQL["unclaim"], {"id": change.job, "ready_at": change.ready_at, "now": now}
+    )
+    transaction.note(change.job, now, "unclaimed", "the file changed before it was claimed")
 
 
-def _taken_up(change: TakenUp, connection: sqlite3.Connection, now: float) -> None:
-    check_retryable(_state(connection, change.job))
-    connection.execute(SQL["take_up"], {"id": change.job, "now": now})
-    connection.execute(SQL["reset_deliveries"], {"job": change.job})
-    note(connection, change.job, now, "retried", "")
+def _taken_up(change: TakenUp, transaction: Transaction, now: float) -> None:
+    check_retryable(_state(transaction, change.job))
+    transaction.connection.execute(SQL["take_up"], {"id": change.job, "now": now})
+    transaction.connection.execute(SQL["reset_deliveries"], {"job": change.job})
+    transaction.note(change.job, now, "retried", "")
 
 
-def _cancel(change: CancelRequested, connection: sqlite3.Connection, now: float) -> None:
-    state = _state(connection, change.job)
+def _cancel(change: CancelRequested, transaction: Transaction, now: float) -> None:
+    state = _state(transaction, change.job)
     if state is not State.PARKED:  # a parked job is taken once more to be filed as cancelled
         check_transition(state, State.CANCELLED)
-    connection.execute(SQL["request_cancel"], {"id": change.job, "now": now})
-    note(connection, change.job, now, "cancel requested", "")
+    transaction.connection.execute(SQL["request_cancel"], {"id": change.job, "now": now})
+    transaction.note(change.job, now, "cancel requested", "")
 
 
-_VERBS: Mapping[type, Callable[[Any, sqlite3.Connection, float], str | None]] = {
+_VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     Prepared: _prepared,
     DeliveryChanged: _delivery,
     ReadingEnded: _reading,

@@ -1,7 +1,4 @@
-"""The verbs of the ledger: each says one durable fact about a job.
-
-`timings`, in seconds by step, are added to those that the job has.
-"""
+"""The verbs of the ledger: each says one durable fact about a job."""
 
 from __future__ import annotations
 
@@ -26,7 +23,6 @@ class Prepared:
     destinations: tuple[str, ...]
     reading: ReadingState
     find_duplicate: bool
-    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,6 @@ class DeliveryChanged:
 
     job: str
     delivery: Delivery
-    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +40,11 @@ class ReadingEnded:
     job: str
     reading: ReadingState
     fault: Fault | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The sidecar is durable under the name in `ending`."""
+    """The sidecar is durable under the name in `ending`; `timings` are seconds by step."""
 
     job: str
     ending: Ending

@@ -14,13 +14,13 @@ from typing import Any
 from daemon.clock import Clock
 from daemon.errors import Fault, LedgerError
 from daemon.files import display
-from daemon.jobs.apply import SQL, apply, note
+from daemon.jobs.apply import apply
 from daemon.jobs.changes import Change
 from daemon.jobs.model import HistoryEntry, Job, Sighting, State, new_id
 from daemon.jobs.rows import delivery_from, identity_columns, job_from, timings_json
 from daemon.jobs.statements import migrations
-from daemon.jobs.store import Admitted, Committed, Results, Waiting
-from daemon.jobs.writer import GroupWriter
+from daemon.jobs.store import Admitted, Committed, Failed, Results, Waiting
+from daemon.jobs.writer import SQL, GroupWriter, Transaction
 from daemon.limits import DEFAULT, Limits
 
 _BUSY_SECONDS = 10.0
@@ -69,14 +69,14 @@ class SqliteJobStore:
         now = self._clock.now()
         rows = [_sighting_columns(sighting, keep, now) for sighting in sightings]
 
-        def work(connection: sqlite3.Connection) -> list[Admitted]:
+        def work(transaction: Transaction) -> list[Admitted]:
             admitted = []
             for columns in rows:
-                row = connection.execute(SQL["admit"], columns).fetchone()
+                row = transaction.connection.execute(SQL["admit"], columns).fetchone()
                 if row is not None:
                     new = row[0] == columns["id"]
                     admitted.append(Admitted(row[0], row[1], row[2], new))
-                    note(connection, row[0], now, "queued" if new else "changed", "")
+                    transaction.note(row[0], now, "queued" if new else "changed")
             return admitted
 
         result: list[Admitted] = self._writer.submit(work).result()
@@ -86,26 +86,27 @@ class SqliteJobStore:
         """Mark the oldest ready jobs of an inbox as running and return them."""
         now = self._clock.now()
 
-        def work(connection: sqlite3.Connection) -> list[Job]:
+        def work(transaction: Transaction) -> list[Job]:
+            connection = transaction.connection
             found = connection.execute(SQL["ready"], {"inbox": inbox, "now": now, "limit": limit})
             ids = [row[0] for row in found]
             connection.executemany(SQL["run"], [{"id": job, "now": now} for job in ids])
             for job in ids:
-                note(connection, job, now, "claimed", "")
+                transaction.note(job, now, "claimed")
             return _jobs(connection, ids)
 
         result: list[Job] = self._writer.submit(work).result()
         return result
 
-    def submit(self, changes: Sequence[Change], committed: Committed) -> None:
+    def submit(self, changes: Sequence[Change], committed: Committed, failed: Failed) -> None:
         """Write changes with whatever else waits; call back in the writer's thread."""
 
         def report(future: Future[Any]) -> None:
-            # A ledger that stays out of reach while we stop has nobody left to tell.
-            if future.exception() is None:
+            error = future.exception()
+            if error is None:
                 committed(future.result())
-            elif not isinstance(future.exception(), LedgerError):
-                raise future.exception() or AssertionError
+            else:
+                failed(error)
 
         self._writer.submit(self._work(changes)).add_done_callback(report)
 
@@ -114,9 +115,9 @@ class SqliteJobStore:
         results: Results = self._writer.submit(self._work(changes)).result()
         return results
 
-    def _work(self, changes: Sequence[Change]) -> Callable[[sqlite3.Connection], Results]:
+    def _work(self, changes: Sequence[Change]) -> Callable[[Transaction], Results]:
         now = self._clock.now()
-        return lambda connection: [apply(change, connection, now) for change in changes]
+        return lambda transaction: [apply(change, transaction, now) for change in changes]
 
     def recover(self) -> int:
         """Put back in the queue what was running when the last instance ended."""
@@ -131,15 +132,15 @@ class SqliteJobStore:
         """Write a sign of life and call back in the writer's thread once it is durable."""
         now = self._clock.now()
         future = self._writer.submit(
-            lambda connection: connection.execute(SQL["beat"], {"now": now})
+            lambda transaction: transaction.connection.execute(SQL["beat"], {"now": now})
         )
         future.add_done_callback(lambda done: None if done.exception() else beaten())
 
     def _count(self, statement: str, **values: object) -> int:
         values["now"] = self._clock.now()
 
-        def work(connection: sqlite3.Connection) -> int:
-            return connection.execute(SQL[statement], values).rowcount
+        def work(transaction: Transaction) -> int:
+            return transaction.connection.execute(SQL[statement], values).rowcount
 
         count: int = self._writer.submit(work).result()
         return count

@@ -36,6 +36,10 @@ Committed = Callable[[Results], None]
 """Called in the writer's thread after the commit with one result for each change."""
 
 
+Failed = Callable[[BaseException], None]
+"""Called in the writer's thread where nothing was written."""
+
+
 class JobStore(Protocol):
     """A durable queue of jobs; every method may be called from any thread.
 
@@ -54,8 +58,11 @@ class JobStore(Protocol):
         """Mark the oldest ready jobs of an inbox as running and return them."""
         ...
 
-    def submit(self, changes: Sequence[Change], committed: Committed) -> None:
-        """Write changes together with whatever else waits; call back once they are durable."""
+    def submit(self, changes: Sequence[Change], committed: Committed, failed: Failed) -> None:
+        """Write changes together, with whatever else waits; call back once they are durable.
+
+        Where one of them is illegal none is written, and `failed` is called instead.
+        """
         ...
 
     def write(self, changes: Sequence[Change]) -> Results:

@@ -11,10 +11,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.errors import Fault, Kind, LedgerError
+from daemon.jobs.statements import statements
 
+SQL = statements()
 _RETRY_AFTER = 1.0
 
-Work = Callable[[sqlite3.Connection], Any]
+
+@dataclass(slots=True)
+class Transaction:
+    """What an operation works on: the ledger's connection, and lines of history to be added."""
+
+    connection: sqlite3.Connection
+    notes: list[tuple[str, float, str, str]] = field(default_factory=list)
+
+    def note(self, job: str, at: float, event: str, detail: str = "") -> None:
+        """Add a line to a job's history; all lines of a group are written at once."""
+        self.notes.append((job, at, event, detail))
+
+
+Work = Callable[[Transaction], Any]
 
 
 @dataclass(slots=True)
@@ -106,24 +121,33 @@ class GroupWriter:
 
     def _commit(self, group: list[Operation]) -> None:
         connection = self._connection
+        transaction = Transaction(connection)
         try:
             connection.execute("BEGIN IMMEDIATE")
             for operation in group:
-                connection.execute("SAVEPOINT operation")
-                try:
-                    operation.result = operation.work(connection)
-                    operation.error = None
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
-                    operation.error = error
-                    connection.execute("ROLLBACK TO operation")
-                connection.execute("RELEASE operation")
+                self._operate(operation, transaction)
+            connection.executemany(SQL["add_history"], transaction.notes)
             connection.execute("COMMIT")
         except sqlite3.Error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _operate(self, operation: Operation, transaction: Transaction) -> None:
+        """Do one operation; one that fails leaves nothing behind and spoils no other."""
+        connection = transaction.connection
+        noted = len(transaction.notes)
+        connection.execute("SAVEPOINT operation")
+        try:
+            operation.result = operation.work(transaction)
+            operation.error = None
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
+            operation.error = error
+            del transaction.notes[noted:]
+            connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
 
     def _refuse(self, group: list[Operation], error: LedgerError) -> None:
         for operation in group:

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, Protocol, TextIO, cast
 
 import structlog
@@ -157,8 +158,13 @@ def _redact(
 ) -> MutableMapping[str, Any]:
     """Secrets by their key and overlong text never reach the stream, whoever logs them."""
     for key, value in event.items():
-        if key.lower() in _SECRET_KEYS:
-            event[key] = "[redacted]"
-        elif isinstance(value, str) and len(value) > _FIELD_LIMIT:
+        if type(value) is str and len(value) > _FIELD_LIMIT:
             event[key] = value[:_FIELD_LIMIT] + "..."
+        if _is_secret(key):
+            event[key] = "[redacted]"
     return event
+
+
+@lru_cache(maxsize=256)
+def _is_secret(key: str) -> bool:
+    return key.lower() in _SECRET_KEYS

@@ -2,55 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
-_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120, 600, 3600, 86400)
+_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86400.0)
+_STANDING = ("queued", "running", "parked", "failed")
 
 
 class Metrics:
-    """What is counted; one instance for a daemon, with a registry of its own."""
+    """What is counted, as plain numbers; they become Prometheus metrics only when asked for."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.jobs = Counter(
-            "inboxd_jobs", "Jobs that ended, by state", ["inbox", "state"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "inboxd_job_seconds",
-            "From the file being noticed to its end",
-            ["inbox"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.attempts = Counter(
-            "inboxd_delivery_attempts",
-            "Attempts to deliver, by outcome",
-            ["destination", "outcome"],
-            registry=self.registry,
-        )
-        self.bytes = Counter(
-            "inboxd_delivered_bytes", "Bytes delivered", ["destination"], registry=self.registry
-        )
-        self.readings = Counter(
-            "inboxd_readings", "Files read by OCR, by outcome", ["outcome"], registry=self.registry
-        )
-        self._waiting = Gauge(
-            "inboxd_jobs_waiting",
-            "Jobs that have not ended, by state",
-            ["inbox", "state"],
-            registry=self.registry,
-        )
-        self._healthy = Gauge("inboxd_healthy", "1 when health is proven", registry=self.registry)
+        self._lock = threading.Lock()
+        self._jobs: Counter[tuple[str, ...]] = Counter()
+        self._attempts: Counter[tuple[str, ...]] = Counter()
+        self._bytes: Counter[str] = Counter()
+        self._readings: Counter[str] = Counter()
+        self._ages: dict[str, list[int]] = defaultdict(lambda: [0] * (len(_SECONDS) + 1))
+        self._age_sums: dict[str, float] = defaultdict(float)
+        self._healthy: Callable[[], bool] = lambda: True
+
+    def job_ended(self, inbox: str, state: str, seconds: float) -> None:
+        """A job ended, so many seconds after its file was noticed."""
+        with self._lock:
+            self._jobs[inbox, str(state)] += 1
+            self._ages[inbox][bisect_left(_SECONDS, seconds)] += 1
+            self._age_sums[inbox] += seconds
+
+    def attempt_failed(self, destination: str) -> None:
+        """An attempt to deliver failed."""
+        with self._lock:
+            self._attempts[destination, "failed"] += 1
+
+    def delivered(self, destination: str, size: int) -> None:
+        """A destination took a file of so many bytes."""
+        with self._lock:
+            self._attempts[destination, "delivered"] += 1
+            self._bytes[destination] += size
+
+    def reading_ended(self, outcome: str) -> None:
+        """A file was read, or could not be."""
+        with self._lock:
+            self._readings[outcome] += 1
 
     def watch_health(self, healthy: Callable[[], bool]) -> None:
         """Ask for health whenever metrics are read."""
-        self._healthy.set_function(lambda: float(healthy()))
+        self._healthy = healthy
 
     def render(self, counts: Mapping[str, Mapping[str, int]]) -> bytes:
         """All metrics in the text format; `counts` are the ledger's, by inbox and state."""
-        for inbox, states in counts.items():
-            for state in ("queued", "running", "parked", "failed"):
-                self._waiting.labels(inbox, state).set(states.get(state, 0))
-        return generate_latest(self.registry)
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415  # slow
+
+        registry = CollectorRegistry()
+        registry.register(_Collected(list(self._families(counts))))
+        return generate_latest(registry)
+
+    def _families(self, counts: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+        from prometheus_client.core import (  # noqa: PLC0415  # slow
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        with self._lock:
+            yield _filled(
+                CounterMetricFamily(
+                    "inboxd_jobs", "Jobs that ended, by state", labels=["inbox", "state"]
+                ),
+                self._jobs,
+            )
+            yield _filled(
+                CounterMetricFamily(
+                    "inboxd_delivery_attempts",
+                    "Attempts to deliver, by outcome",
+                    labels=["destination", "outcome"],
+                ),
+                self._attempts,
+            )
+            yield _filled(
+                CounterMetricFamily(
+                    "inboxd_delivered_bytes", "Bytes delivered", labels=["destination"]
+                ),
+                {(name,): number for name, number in self._bytes.items()},
+            )
+            yield _filled(
+                CounterMetricFamily(
+                    "inboxd_readings", "Files read by OCR, by outcome", labels=["outcome"]
+                ),
+                {(name,): number for name, number in self._readings.items()},
+            )
+            ages = HistogramMetricFamily(
+                "inboxd_job_seconds", "From the file being noticed to its end", labels=["inbox"]
+            )
+            for inbox, buckets in self._ages.items():
+                ages.add_metric([inbox], list(_cumulated(buckets)), self._age_sums[inbox])
+            yield ages
+        standing: dict[tuple[str, ...], int] = {
+            (inbox, state): states.get(state, 0)
+            for inbox, states in counts.items()
+            for state in _STANDING
+        }
+        yield _filled(
+            GaugeMetricFamily(
+                "inboxd_jobs_waiting",
+                "Jobs that have not ended, and those that failed, by state",
+                labels=["inbox", "state"],
+            ),
+            standing,
+        )
+        yield GaugeMetricFamily(
+            "inboxd_healthy", "1 when health is proven", value=float(self._healthy())
+        )
+
+
+class _Collected:
+    """Families that were put together already, as a registry wants them."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def _filled(family: Any, numbers: Mapping[tuple[str, ...], int]) -> Any:
+    for labels, number in sorted(numbers.items()):
+        family.add_metric(labels, number)
+    return family
+
+
+def _cumulated(buckets: list[int]) -> Iterator[tuple[str, float]]:
+    total = 0
+    for bound, number in zip((*map(str, _SECONDS), "+Inf"), buckets, strict=True):
+        total += number
+        yield bound, total

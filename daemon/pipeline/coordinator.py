@@ -31,7 +31,7 @@ from daemon.jobs.decide import (
     deliver_step,
 )
 from daemon.jobs.model import ENDS, DeliveryState, Ending, State
-from daemon.jobs.store import JobStore
+from daemon.jobs.store import JobStore, Results
 from daemon.limits import Limits
 from daemon.pipeline.environment import Environment
 from daemon.pipeline.filing import Filer, Filing
@@ -43,6 +43,7 @@ from daemon.pipeline.telling import Teller
 
 _LOOK_AT_CLOCK = 60.0
 _RECORD = "record"
+_TIMED = {PREPARE: "validate", READ: "read", "deliver": "deliver"}
 _LEFT = ENDS | {State.QUEUED, State.PARKED}
 
 Message = Callable[[], None]
@@ -86,6 +87,7 @@ class Coordinator:
         self._filer = Filer(store, clock, self.filed, self.unfiled)
         self._flights = Flights()
         self._hungry = set(routes)
+        self._results: list[StepEnded] = []
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._wake_at: float | None = None
         self._draining = False
@@ -194,6 +196,7 @@ class Coordinator:
     def _run(self) -> None:
         while True:
             self._fill()
+            self._commit()
             if self._draining and not self._flights:
                 return
             try:
@@ -204,6 +207,7 @@ class Coordinator:
             message()
             for _ in range(self._messages.qsize()):
                 self._messages.get()()
+            self._commit()
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a message; None for ever."""
@@ -225,12 +229,14 @@ class Coordinator:
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
         self._hungry &= self._routes.keys()
-        if self._draining or not self._hungry or self._pause.begin_if_short_of_space():
+        if self._draining or not self._hungry or self._pause.fault is not None:
             return
         for inbox in [name for name in self._routes if name in self._hungry]:
             room = self._limits.window - self._flights.of_inbox(inbox)
             if room < self._limits.window // 4:
                 continue
+            if self._pause.begin_if_short_of_space():
+                return
             jobs = self._store.take(inbox, room)
             if len(jobs) < room:
                 self._hungry.discard(inbox)
@@ -282,17 +288,15 @@ class Coordinator:
     def _record(self, flight: Flight, route: Route, ending: Ending, *, recorded: bool) -> None:
         flight.running.add(_RECORD)
         delete = route.config.originals == "delete"
-        self._filer.submit(Filing(flight.job, route.places, ending, delete, recorded))
+        job = replace(flight.job, timings={**flight.job.timings, **flight.timings})
+        self._filer.submit(Filing(job, route.places, ending, delete, recorded))
 
     def _take_result(self, ended: StepEnded) -> None:
         flight = self._flights.get(ended.job)
         if flight is None:
             return
         if ended.change is not None:
-            self._store.submit(
-                [ended.change],
-                lambda results: self._post(partial(self._committed, ended, results[0])),
-            )
+            self._results.append(ended)
             return
         flight.running.discard(ended.step)
         fault = ended.fault
@@ -305,17 +309,31 @@ class Coordinator:
             flight.postponed = 0.0
         self._next(flight)
 
-    def _committed(self, ended: StepEnded, result: str | None) -> None:
-        flight = self._flights.get(ended.job)
-        assert flight is not None
-        assert ended.change is not None
-        flight.running.discard(ended.step)
-        flight.job = advance(flight.job, ended.change, result)
-        self._teller.changed(flight.job, ended.change)
-        if flight.job.state in _LEFT:
-            self._flights.remove(flight.job.id)
-        else:
-            self._next(flight)
+    def _commit(self) -> None:
+        """Have the results that came in together made durable together."""
+        if not self._results:
+            return
+        ended, self._results = self._results, []
+        changes = [each.change for each in ended if each.change is not None]
+        self._store.submit(
+            changes,
+            lambda results: self._post(partial(self._committed, ended, results)),
+            lambda error: self._post(partial(_raise, error)),
+        )
+
+    def _committed(self, ended: Sequence[StepEnded], results: Results) -> None:
+        for each, result in zip(ended, results, strict=True):
+            flight = self._flights.get(each.job)
+            assert flight is not None
+            assert each.change is not None
+            flight.running.discard(each.step)
+            flight.job = advance(flight.job, each.change, result)
+            _count_time(flight, each)
+            self._teller.changed(flight.job, each.change, each.seconds)
+            if flight.job.state in _LEFT:
+                self._flights.remove(flight.job.id)
+            else:
+                self._next(flight)
 
     def _send_back(self, flight: Flight) -> None:
         """Give a job back to the queue, with its results, for now or for later."""
@@ -336,7 +354,7 @@ class Coordinator:
             flight = self._flights.get(filing.job.id)
             if flight is not None:
                 self._flights.remove(filing.job.id)
-                self._teller.changed(flight.job, Closed(filing.job.id, filing.ending))
+                self._teller.changed(flight.job, Closed(filing.job.id, filing.ending), 0.0)
 
     def _look_again(self) -> None:
         self._hungry |= set(self._routes)
@@ -365,6 +383,17 @@ class Coordinator:
 
     def _pong(self) -> None:
         self._answered = self._clock.monotonic()
+
+
+def _count_time(flight: Flight, ended: StepEnded) -> None:
+    """Add a step's seconds to what the sidecar tells; destinations count side by side."""
+    kind = _TIMED.get(ended.step.partition(":")[0])
+    if kind is not None:
+        flight.timings[kind] = max(ended.seconds, flight.timings.get(kind, 0.0))
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _why_parked(flight: Flight) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,7 +51,6 @@ class Delivering:
         parcel = parcel_of(job, places, destination.name)
         transfer = self.progress.begin(job.id, job.inbox, job.name, destination.name, parcel.size)
         self.teller.started(job, destination.name)
-        began = time.monotonic()
 
         def failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
             transfer.sent = 0
@@ -75,12 +73,8 @@ class Delivering:
         finally:
             self.progress.end(transfer)
         ended(outcome)
-        now = self.clock.now()
-        return DeliveryChanged(
-            job.id,
-            after(replace(delivery, first_attempt_at=first), outcome, now),
-            {"deliver": time.monotonic() - began},
-        )
+        known = replace(delivery, first_attempt_at=first)
+        return DeliveryChanged(job.id, after(known, outcome, self.clock.now()))
 
     def _counter(self, job: Job, transfer: Transfer) -> Callable[[int], None]:
         def count(sent: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,8 +150,10 @@ class Dispatch:
 
     def _supervise(self, job: Job, step: str, run: Callable[[], Change]) -> None:
         """A named supervisor: what a step raises becomes something the coordinator can act on."""
+        began = time.monotonic()
         try:
-            ended = StepEnded(job.id, step, run())
+            change = run()
+            ended = StepEnded(job.id, step, change, time.monotonic() - began)
         except NotNowError as error:
             ended = StepEnded(job.id, step, fault=error.fault, retry_in=_NOT_NOW_AGAIN)
         except InboxdError as error:

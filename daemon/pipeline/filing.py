@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from daemon.clock import Clock
 from daemon.errors import Fault, InboxdError, Kind
@@ -27,11 +28,10 @@ from daemon.files import (
     write_new,
 )
 from daemon.jobs.changes import Closed, Recorded
-from daemon.jobs.model import Ending, Job, State
+from daemon.jobs.model import Ending, Job, ReadingState, State
 from daemon.jobs.store import JobStore
+from daemon.pipeline.endplace import EndPlace, NameChooser
 from daemon.pipeline.places import Places
-from daemon.sidecar.names import sidecar_name, target_name
-from daemon.sidecar.read import DamagedSidecarError, read
 from daemon.sidecar.write import describe, render
 
 _GROUP = 256
@@ -48,9 +48,15 @@ class Filing:
     delete: bool = False
     recorded: bool = False
 
+    @property
+    def end(self) -> EndPlace:
+        """Where its original and its sidecar belong, once the name is chosen."""
+        return EndPlace.of(self.places.folder(self.ending.folder), self.ending.name, self.job.id)
+
 
 Filed = Callable[[Sequence[Filing]], None]
 Unfiled = Callable[[Sequence[Filing], Fault], None]
+_Placed = tuple[Filing, EndPlace]
 
 
 class Filer:
@@ -107,80 +113,52 @@ class Filer:
             self._unfiled(group, fault)
 
     def _file(self, group: list[Filing]) -> None:
-        recorded = [filing for filing in group if filing.recorded]
-        recorded += self._record([filing for filing in group if not filing.recorded])
-        moved, elsewhere, taken = self._move(recorded)
+        placed = [(filing, filing.end) for filing in group if filing.recorded]
+        placed += self._record([filing for filing in group if not filing.recorded])
+        moved, elsewhere, taken = _move(placed)
         self._close(moved)
-        for filing in elsewhere:
-            self._syncers.submit(self._copy, filing)
-        for filing in taken:
+        for each in elsewhere:
+            self._syncers.submit(self._copy, *each)
+        for filing, end in taken:
             # The name was taken between our two looks, or its folder removed: record it anew.
-            unlink_if_there(_sidecar_path(filing))
+            unlink_if_there(end.sidecar)
             ending = replace(filing.ending, name=b"")
             self.submit(replace(filing, ending=ending, recorded=False))
 
-    def _record(self, filings: list[Filing]) -> list[Filing]:
+    def _record(self, filings: list[Filing]) -> list[_Placed]:
         """Write, sync, rename and commit the sidecars of a group."""
         if not filings:
             return []
-        names = _Names()
-        named = [replace(f, ending=replace(f.ending, name=names.choose(f))) for f in filings]
+        names = NameChooser()
         now = self._clock.now()
-        named = [replace(f, job=_with_total(f.job, now)) for f in named]
-        self._sync([_write_sidecar(filing) for filing in named])
-        for filing in named:
-            os.rename(_temporary_path(filing), _sidecar_path(filing))
-        sync_folders(os.path.dirname(_sidecar_path(filing)) for filing in named)
-        self._store.write([Recorded(f.job.id, f.ending, f.job.timings) for f in named])
-        return [replace(f, recorded=True) for f in named]
+        placed = [_named(filing, names, now) for filing in filings]
+        self._sync([_write_sidecar(filing, end) for filing, end in placed])
+        for _, end in placed:
+            os.rename(end.temporary, end.sidecar)
+        sync_folders(end.folder for _, end in placed)
+        self._store.write(
+            [Recorded(filing.job.id, filing.ending, filing.job.timings) for filing, _ in placed]
+        )
+        return placed
 
     def _sync(self, descriptors: list[int]) -> None:
+        """Sync files side by side, each thread a share of them, and close them."""
         try:
+            shares = [descriptors[k::_SYNC_THREADS] for k in range(_SYNC_THREADS)]
             if len(descriptors) == 1:
                 os.fsync(descriptors[0])
             else:
-                list(self._syncers.map(os.fsync, descriptors))
+                list(self._syncers.map(_sync_all, shares))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _move(self, filings: list[Filing]) -> tuple[list[Filing], list[Filing], list[Filing]]:
-        """Rename originals to their place: those moved, those on another disk, those in the way."""
-        moved: list[Filing] = []
-        elsewhere: list[Filing] = []
-        taken: list[Filing] = []
-        for filing in filings:
-            if filing.places.keep:
-                moved.append(filing)
-                continue
-            source, target = filing.places.original(filing.job), _original_path(filing)
-            try:
-                if filing.delete and filing.ending.state is State.DONE:
-                    unlink_if_there(source)
-                else:
-                    rename_new(source, target)
-            except FileNotFoundError:
-                if os.path.lexists(source):
-                    taken.append(filing)  # the folder went away, and the sidecar with it
-                    continue
-                # Otherwise it was moved before a crash, or a person removed it from work/.
-            except FileExistsError:
-                taken.append(filing)
-                continue
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                elsewhere.append(filing)
-                continue
-            moved.append(filing)
-        return moved, elsewhere, taken
-
-    def _copy(self, filing: Filing) -> None:
+    def _copy(self, filing: Filing, end: EndPlace) -> None:
         """Move one original to another disk, beside the group so that nobody waits for it."""
         try:
-            source, target = filing.places.original(filing.job), _original_path(filing)
-            move_new(source, target, temporary=_temporary_path(filing) + b".copy")
-            self._close([filing])
+            source = filing.places.original(filing.job)
+            move_new(source, end.original, temporary=end.temporary + b".copy")
+            self._close([(filing, end)])
         except FileExistsError:
             self.submit(filing)
         except OSError as error:
@@ -189,79 +167,82 @@ class Filer:
         except InboxdError as error:
             self._unfiled([filing], error.fault)
 
-    def _close(self, filings: list[Filing]) -> None:
+    def _close(self, placed: list[_Placed]) -> None:
         """Make the moves durable and commit the end states."""
-        if not filings:
+        if not placed:
             return
-        folders = {os.path.dirname(_original_path(f)) for f in filings if not f.places.keep}
-        sync_folders(folders | {f.places.work for f in filings if not f.places.keep})
-        self._store.write([Closed(f.job.id, f.ending) for f in filings])
-        for filing in filings:
-            unlink_if_there(filing.places.reading(filing.job.id))
-        self._filed(filings)
+        folders = {end.folder for filing, end in placed if not filing.places.keep}
+        sync_folders(folders | {f.places.work for f, _ in placed if not f.places.keep})
+        self._store.write([Closed(filing.job.id, filing.ending) for filing, _ in placed])
+        for filing, _ in placed:
+            if filing.job.reading is ReadingState.DONE:
+                unlink_if_there(filing.places.reading(filing.job.id))
+        self._filed([filing for filing, _ in placed])
 
 
-class _Names:
-    """Free names for the originals of one group, with room for their sidecars."""
-
-    def __init__(self) -> None:
-        self._reserved: set[bytes] = set()
-
-    def choose(self, filing: Filing) -> bytes:
-        """A name, relative to the ending's folder, that neither disk nor group has taken."""
-        folder = filing.places.folder(filing.ending.folder)
-        parent, base = os.path.split(filing.job.path)
-        os.makedirs(os.path.join(folder, parent), mode=0o750, exist_ok=True)
-
-        def taken(name: bytes) -> bool:
-            path = os.path.join(folder, parent, name)
-            if path in self._reserved:
-                return True
-            if not os.path.lexists(path):
-                return False
-            # A sidecar of this very job is a leftover of a crash; its name is still ours.
-            return _job_of(path) != filing.job.id
-
-        chosen = target_name(base, filing.job.id, taken)
-        for name in (chosen, sidecar_name(chosen, filing.job.id)):
-            self._reserved.add(os.path.join(folder, parent, name))
-        return os.path.join(parent, chosen)
+def _sync_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.fsync(descriptor)
 
 
-def _original_path(filing: Filing) -> bytes:
-    return os.path.join(filing.places.folder(filing.ending.folder), filing.ending.name)
+def _named(filing: Filing, names: NameChooser, now: float) -> _Placed:
+    """The filing with a free name in its ending, and the time that it all took."""
+    job = filing.job
+    folder = filing.places.folder(filing.ending.folder)
+    ending = filing.ending
+    timings = {**job.timings, "total": max(0.0, now - job.received)}
+    named = Filing(
+        replace(job, timings=timings),
+        filing.places,
+        Ending(ending.state, ending.fault, ending.folder, names.choose(folder, job)),
+        filing.delete,
+        recorded=True,
+    )
+    return named, named.end
 
 
-def _sidecar_path(filing: Filing) -> bytes:
-    folder, name = os.path.split(_original_path(filing))
-    return os.path.join(folder, sidecar_name(name, filing.job.id))
-
-
-def _temporary_path(filing: Filing) -> bytes:
-    """A name that follows from the job, so that what a crash leaves is written over."""
-    name = b".inboxd-" + filing.job.id.encode() + b".tmp"
-    return os.path.join(os.path.dirname(_original_path(filing)), name)
-
-
-def _with_total(job: Job, now: float) -> Job:
-    return replace(job, timings={**job.timings, "total": max(0.0, now - job.received)})
-
-
-def _job_of(path: bytes) -> str | None:
-    """The job that a sidecar tells of; None for what is no sidecar."""
-    try:
-        return str(read(path).get("job"))
-    except (OSError, DamagedSidecarError):
-        return None
-
-
-def _write_sidecar(filing: Filing) -> int:
+def _write_sidecar(filing: Filing, end: EndPlace) -> int:
     """Write a sidecar under its temporary name; returns the descriptor, to be synced."""
-    kept = {}
-    with (
-        contextlib.suppress(FileNotFoundError),
-        open(filing.places.reading(filing.job.id), "rb") as reading,
-    ):
-        kept = json.load(reading)
-    facts = describe(filing.job, filing.ending, ocr=kept.get("ocr"), receipt=kept.get("receipt"))
-    return write_new(_temporary_path(filing), render(facts))
+    job = filing.job
+    kept: dict[str, Any] = {}
+    if job.reading is ReadingState.DONE:
+        # A person may have cleared work/; then the sidecar is written without the text.
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open(filing.places.reading(job.id), "rb") as reading,
+        ):
+            kept = json.load(reading)
+    facts = describe(job, filing.ending, ocr=kept.get("ocr"), receipt=kept.get("receipt"))
+    return write_new(end.temporary, render(facts))
+
+
+def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Placed]]:
+    """Rename originals to their place: those moved, those on another disk, those in the way."""
+    moved: list[_Placed] = []
+    elsewhere: list[_Placed] = []
+    taken: list[_Placed] = []
+    for filing, end in placed:
+        if filing.places.keep:
+            moved.append((filing, end))
+            continue
+        source = filing.places.original(filing.job)
+        try:
+            if filing.delete and filing.ending.state is State.DONE:
+                unlink_if_there(source)
+            else:
+                rename_new(source, end.original)
+        except FileNotFoundError:
+            if os.path.lexists(source):
+                taken.append((filing, end))  # the folder went away, and the sidecar with it
+                continue
+            # Otherwise it was moved before a crash, or a person removed it from work/.
+        except FileExistsError:
+            taken.append((filing, end))
+            continue
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            elsewhere.append((filing, end))
+            continue
+        moved.append((filing, end))
+    return moved, elsewhere, taken

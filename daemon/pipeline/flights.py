@@ -14,6 +14,7 @@ from daemon.jobs.model import Job
 class Flight:
     """One job in the pipeline: its durable facts and the steps under way.
 
+    `timings` are the seconds of its steps so far, by step.
     `wake` ends its waits between attempts, `stop` ends all that is under way for it.
     `postponed` is the wall-clock time before which it is not looked at again, once it is set.
     """
@@ -22,6 +23,7 @@ class Flight:
     running: set[str] = field(default_factory=set)
     wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
+    timings: dict[str, float] = field(default_factory=dict)
     postponed: float | None = None
     reason: str = ""
 

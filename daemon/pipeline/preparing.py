@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from daemon.config.model import InboxConfig
 from daemon.errors import Fault, Kind
@@ -35,7 +34,6 @@ class Preparing:
             return Closed(job.id, Ending(State.CANCELLED, fault))
         if claim is Claim.CHANGED:
             return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
-        began = time.monotonic()
         verdict = self._validator.inspect(
             places.original(job), job.basename, Rules.from_inbox(config), stop
         )
@@ -55,5 +53,4 @@ class Preparing:
             reading=ReadingState.PENDING if wanted else ReadingState.NONE,
             # Whoever has a job tried again wants the file processed, copy or not.
             find_duplicate=config.duplicates != "process" and job.origin is None,
-            timings={"validate": time.monotonic() - began},
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +73,6 @@ class Reading:
         Raises StoppedError, EnvironmentFaultError, and OSError when the file cannot be opened.
         """
         assert job.preparation is not None
-        began = time.monotonic()
         request = {
             "media_type": job.preparation.media_type,
             "mode": config.read,
@@ -86,8 +84,7 @@ class Reading:
             answer, fault = read_open_file(self.pool, request, descriptor, self.timeout, stop)
         finally:
             os.close(descriptor)
-        timings = {"read": time.monotonic() - began}
         if fault is not None:
-            return ReadingEnded(job.id, ReadingState.FAILED, fault, timings)
+            return ReadingEnded(job.id, ReadingState.FAILED, fault)
         write_durably(places.reading(job.id), json.dumps(answer).encode())
-        return ReadingEnded(job.id, ReadingState.DONE, None, timings)
+        return ReadingEnded(job.id, ReadingState.DONE)

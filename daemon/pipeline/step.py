@@ -12,11 +12,13 @@ from daemon.jobs.changes import Change
 class StepEnded:
     """A step of a job ended: with a change to make durable, or with a reason to come back later.
 
-    `retry_in` is in seconds; a fault of kind environment without it pauses the whole intake.
+    `seconds` is how long it took. `retry_in` is in seconds; a fault of kind environment without it
+    pauses the whole intake.
     """
 
     job: str
     step: str
     change: Change | None = None
+    seconds: float = 0.0
     fault: Fault | None = None
     retry_in: float | None = None

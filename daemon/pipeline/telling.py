@@ -39,24 +39,23 @@ class Teller:
             self._job(Event.JOB_RETRIED, job)
         self._job(Event.JOB_CLAIMED, job, size=job.identity.size)
 
-    def changed(self, job: Job, change: Change) -> None:
-        """A change of a job is durable."""
+    def changed(self, job: Job, change: Change, seconds: float) -> None:
+        """A change of a job is durable; the step that made it took so many seconds."""
         match change:
             case DeliveryChanged():
-                self._delivery(job, change)
+                self._delivery(job, change, seconds)
             case ReadingEnded(reading=ReadingState.DONE):
-                self._job(Event.READING_DONE, job, seconds=_round(change.timings.get("read")))
-                self.metrics.readings.labels("done").inc()
+                self._job(Event.READING_DONE, job, seconds=_round(seconds))
+                self.metrics.reading_ended("done")
             case ReadingEnded():
                 self._job(Event.READING_FAILED, job, change.fault)
-                self.metrics.readings.labels("failed").inc()
+                self.metrics.reading_ended("failed")
             case Parked():
                 self._job(Event.JOB_PARKED, job, reason=change.reason, until=change.until)
             case Closed(ending=ending):
-                seconds = max(0.0, self._clock.now() - job.received)
-                self._job(_ENDS[ending.state], job, ending.fault, seconds=_round(seconds))
-                self.metrics.jobs.labels(job.inbox, ending.state).inc()
-                self.metrics.seconds.labels(job.inbox).observe(seconds)
+                age = max(0.0, self._clock.now() - job.received)
+                self._job(_ENDS[ending.state], job, ending.fault, seconds=_round(age))
+                self.metrics.job_ended(job.inbox, ending.state, age)
             case _:
                 pass
 
@@ -88,7 +87,7 @@ class Teller:
             attempt=attempt,
             next_in=_round(pause),
         )
-        self.metrics.attempts.labels(destination, "failed").inc()
+        self.metrics.attempt_failed(destination)
 
     def paused(self, fault: Fault) -> None:
         """The intake pauses because of our own machine."""
@@ -108,7 +107,7 @@ class Teller:
             seconds=_round(seconds),
         )
 
-    def _delivery(self, job: Job, change: DeliveryChanged) -> None:
+    def _delivery(self, job: Job, change: DeliveryChanged, seconds: float) -> None:
         delivery = change.delivery
         if delivery.state is not DeliveryState.DELIVERED:
             return
@@ -119,10 +118,9 @@ class Teller:
             bytes=delivery.bytes,
             http_status=delivery.http_status,
             attempts=delivery.attempts,
-            seconds=_round(change.timings.get("deliver")),
+            seconds=_round(seconds),
         )
-        self.metrics.attempts.labels(delivery.destination, "delivered").inc()
-        self.metrics.bytes.labels(delivery.destination).inc(delivery.bytes or 0)
+        self.metrics.delivered(delivery.destination, delivery.bytes or 0)
 
     def _job(self, event: Event, job: Job, fault: Fault | None = None, **fields: object) -> None:
         if fault is not None:

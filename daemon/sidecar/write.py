@@ -16,6 +16,7 @@ from daemon.jobs.model import Delivery, Ending, Job, ReadingState
 JSON = Any
 SCHEMA = "inboxd/sidecar/1"
 _DEEPEST = 40
+_SCALARS = frozenset({int, float, bool, type(None)})
 _TIMINGS = ("settle", "validate", "deliver", "read", "total")
 
 
@@ -92,7 +93,9 @@ def render(facts: Mapping[str, JSON]) -> bytes:
 def _ordered(value: JSON, depth: int) -> JSON:
     kind = type(value)
     if kind is str:
-        return value if value.isascii() else _writable(value)
+        return _writable(value)
+    if kind in _SCALARS:
+        return value
     if isinstance(value, Mapping):
         if depth > _DEEPEST:
             return None
@@ -104,6 +107,8 @@ def _ordered(value: JSON, depth: int) -> JSON:
 
 def _writable(text: str) -> str:
     """Text with lone surrogates escaped, which UTF-8 cannot write."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

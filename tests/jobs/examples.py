@@ -52,9 +52,7 @@ def prepared(
     inbox: str = "box",
 ) -> Prepared:
     """A file that was claimed and judged."""
-    return Prepared(
-        job, inbox, preparation(sha256, refusal), destinations, reading, True, {"validate": 0.25}
-    )
+    return Prepared(job, inbox, preparation(sha256, refusal), destinations, reading, True)
 
 
 def delivered(job: str, destination: str = "a") -> DeliveryChanged:
@@ -70,7 +68,7 @@ def delivered(job: str, destination: str = "a") -> DeliveryChanged:
         delivered_at=6.0,
         response={"id": "ü"},
     )
-    return DeliveryChanged(job, delivery, {"deliver": 0.5})
+    return DeliveryChanged(job, delivery)
 
 
 def parked_delivery(job: str, destination: str = "a", next_at: float = 1e12) -> DeliveryChanged:
@@ -108,15 +106,13 @@ def changes_of(job: str) -> st.SearchStrategy[Change]:
             st.just(("a", "b")),
             st.sampled_from([ReadingState.NONE, ReadingState.PENDING]),
             st.booleans(),
-            st.just({"validate": 0.5}),
         ),
-        st.builds(DeliveryChanged, st.just(job), deliveries, st.just({"deliver": 1.5})),
+        st.builds(DeliveryChanged, st.just(job), deliveries),
         st.builds(
             ReadingEnded,
             st.just(job),
             st.sampled_from([ReadingState.DONE, ReadingState.FAILED]),
             faults,
-            st.just({"read": 2.0}),
         ),
         st.builds(Recorded, st.just(job), endings, st.just({"total": 3.0})),
         st.builds(Closed, st.just(job), endings),

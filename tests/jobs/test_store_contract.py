@@ -142,7 +142,7 @@ def test_results_of_steps_are_there_after_a_restart(store: JobStore) -> None:
     assert [d.state for d in again.deliveries] == [DeliveryState.DELIVERED, DeliveryState.PENDING]
     assert again.deliveries[0].response == {"id": "ü"}
     assert again.reading is ReadingState.PENDING
-    assert again.timings == {"settle": 0.0, "validate": 0.25, "deliver": 0.5}
+    assert again.timings == {"settle": 0.0}
 
 
 def test_the_same_content_is_found_in_the_same_inbox(store: JobStore) -> None:
@@ -308,6 +308,9 @@ def test_many_threads_write_and_every_callback_comes_after_its_commit(store: Job
     seen: list[bool] = []
     all_in = threading.Event()
 
+    def raise_(error: BaseException) -> None:
+        raise error
+
     def check(job: str) -> None:
         found = store.get(job)
         seen.append(found is not None and found.preparation is not None)
@@ -317,7 +320,7 @@ def test_many_threads_write_and_every_callback_comes_after_its_commit(store: Job
     def submit(some: list[Job]) -> None:
         for job in some:
             change = prepared(job.id, sha256=job.id)
-            store.submit([change], lambda _, name=job.id: check(name))  # type: ignore[misc]
+            store.submit([change], lambda _, name=job.id: check(name), raise_)  # type: ignore[misc]
 
     threads = [threading.Thread(target=submit, args=(jobs[k::4],)) for k in range(4)]
     for thread in threads:

@@ -22,7 +22,7 @@ def health() -> list[Health]:
 @pytest.fixture
 def url(health: list[Health]) -> Iterator[str]:
     metrics = Metrics()
-    metrics.jobs.labels("box", "done").inc()
+    metrics.job_ended("box", "done", 0.2)
     endpoint = Endpoint(
         "127.0.0.1:0", lambda: metrics.render({"box": {"parked": 3}}), lambda: health[-1]
     )

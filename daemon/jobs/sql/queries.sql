@@ -45,7 +45,7 @@ SELECT min(ready_at) FROM (
 
 -- name: prepared
 UPDATE jobs SET preparation = :preparation, sha256 = :sha256, duplicate_of = :duplicate_of,
-    reading = :reading, timings = json_patch(timings, :timings), updated = :now
+    reading = :reading, updated = :now
 WHERE id = :id;
 
 -- name: same_content
@@ -67,14 +67,11 @@ UPDATE deliveries SET state = :state, attempts = :attempts, runs = :runs,
 WHERE job = :job AND destination = :destination;
 
 -- name: set_reading
-UPDATE jobs SET reading = :reading, reading_fault = :fault, timings = json_patch(timings, :timings), updated = :now
+UPDATE jobs SET reading = :reading, reading_fault = :fault, updated = :now
 WHERE id = :id;
 
--- name: set_timings
-UPDATE jobs SET timings = json_patch(timings, :timings), updated = :now WHERE id = :id;
-
 -- name: set_ending
-UPDATE jobs SET ending = :ending, timings = json_patch(timings, :timings), updated = :now WHERE id = :id;
+UPDATE jobs SET ending = :ending, timings = :timings, updated = :now WHERE id = :id;
 
 -- name: set_state
 UPDATE jobs SET state = :state, ready_at = :ready_at, updated = :now WHERE id = :id;
@@ -151,7 +148,7 @@ SELECT * FROM jobs WHERE state IN ('done', 'rejected', 'failed', 'duplicate', 'c
 ORDER BY id LIMIT :limit;
 
 -- name: add_history
-INSERT INTO history (job, at, event, detail) VALUES (:job, :at, :event, :detail);
+INSERT INTO history (job, at, event, detail) VALUES (?, ?, ?, ?);
 
 -- name: history
 SELECT at, event, detail FROM history WHERE job = :job ORDER BY id;
