@@ -11,6 +11,7 @@ from daemon.receipts.address import address_of, looks_like_address
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Field
 from daemon.receipts.naming import REGISTRATION, name_of
+from daemon.receipts.spelling import folded
 
 _HEAD = 16
 """Rows from the top in which a name is looked for."""
@@ -24,8 +25,11 @@ _ANNEX = re.compile(
     r"^\W*(?:OWNE?D? BY|OPERATED BY|MANAGED BY|LICENSEE|FORMERLY|INH|INHABER|T/A)\b"
 )
 _OPEN_END = re.compile(r"(?:&|\bAND|\bSDN\.?|\bU\.|\bUND)\s*$")
+_DOMAIN = re.compile(r"(?:WWW\.|@|//)([A-Z0-9-]{3,40})\.{1,2}[A-Z]{2,4}")
+_SIGNATURE_WORDS = 7
 _LONGEST_NAME = 2
 """Rows that a name may have besides its first."""
+_BY_FORM = "ms"
 _LEAST_SCORE = 0.0
 
 
@@ -39,7 +43,9 @@ class _Name:
 def merchant_of(text: Text) -> tuple[Field, Field]:
     """The name of the merchant and its address."""
     head = _head(text.lines)
-    names = sorted(_names(head, text.languages), key=lambda name: -name.score)
+    names = [*_names(head, text.languages), *_signatures(text, len(head))]
+    domains = _domains(text.lines)
+    names.sort(key=lambda name: -name.score - _in_domain(name.text, domains))
     if not names or names[0].score < _LEAST_SCORE:
         return NOT_FOUND, address_of(text, ())
     best = names[0]
@@ -47,7 +53,8 @@ def merchant_of(text: Text) -> tuple[Field, Field]:
     sure = min(0.95, max(0.2, 0.4 + 0.08 * best.score + 0.05 * (best.score - runner_up)))
     seen = min(cell.confidence for line in best.lines for cell in line.row.cells)
     places = tuple(place for line in best.lines for place in line.row.places)
-    return Field(best.text, sure * seen, places), address_of(text, best.lines)
+    above = best.lines if best.lines[0].index < len(head) else ()
+    return Field(best.text, sure * seen, places), address_of(text, above)
 
 
 def _head(lines: Sequence[Line]) -> list[Line]:
@@ -75,10 +82,33 @@ def _names(head: Sequence[Line], languages: Sequence[str]) -> Iterator[_Name]:
         rank += 1
 
 
+def _signatures(text: Text, start: int) -> Iterator[_Name]:
+    """Legal names below the head: what is left where the name above is a picture."""
+    for line in text.lines[start:]:
+        if "legal" not in line.marks or line.money or len(line.folded.split()) > _SIGNATURE_WORDS:
+            continue
+        if _only_words(line, ("legal",)) or line.marks & {"footer", "staff"}:
+            continue
+        yield _Name((line,), 1.0, name_of(line.row.text, text.languages))
+
+
+def _domains(lines: Sequence[Line]) -> list[str]:
+    """The letters of the web addresses that a receipt names."""
+    return [
+        re.sub(r"[^A-Z0-9]", "", match[1])
+        for line in lines
+        for match in _DOMAIN.finditer(line.folded)
+    ]
+
+
+def _in_domain(name: str, domains: Sequence[str]) -> float:
+    letters = re.sub(r"[^A-Z0-9]", "", folded(name))
+    return 1.5 if len(letters) >= 4 and any(letters in domain for domain in domains) else 0.0
+
+
 def _name_score(line: Line, usual: float) -> float:
     score = 2.0
-    if "legal" in line.marks:
-        score += 2.5 if not _only_words(line, ("legal",)) else -1.5
+    score += _form_score(line)
     if "business" in line.marks:
         score += 1.2 if not _only_words(line, ("business",)) else -0.8
     taller = line.row.height / usual if usual else 1.0
@@ -90,8 +120,28 @@ def _name_score(line: Line, usual: float) -> float:
         score -= 1.0 if "legal" in line.marks else 2.0 if plain else 3.0
     if _ANNEX.match(line.folded):
         score -= 1.0
+    if _in_pieces(line):
+        score -= 2.0
     digits = sum(character.isdigit() for character in line.folded)
     return score - 2.0 if digits > line.letters else score
+
+
+def _form_score(line: Line) -> float:
+    """What a legal form says for a name: in Malaysia shops go by it, elsewhere by a shorter one."""
+    forms = [mention for mention in line.mentions if mention.mark == "legal"]
+    if not forms:
+        return 0.0
+    if _only_words(line, ("legal",)):
+        return -1.5
+    return 2.5 if any(_BY_FORM in form.languages for form in forms) else 1.2
+
+
+def _in_pieces(line: Line) -> bool:
+    """Whether a row is what OCR makes of a picture: words of a letter or two."""
+    if line.marks & {"legal", "business"}:
+        return False
+    words = re.findall(r"[^\W\d_]+", line.folded)
+    return len(words) >= 3 and sum(map(len, words)) < 2.5 * len(words)
 
 
 def _surroundings(head: Sequence[Line], number: int) -> float:

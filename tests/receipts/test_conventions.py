@@ -296,3 +296,30 @@ def test_the_items_of_a_second_page_belong_to_the_receipt() -> None:
     assert receipt.total.value == "40.00"
     assert names(receipt) == ["Novel", "Atlas", "Map"]
     assert receipt.total.evidence[0].page == 2
+
+
+def test_the_name_that_people_say_is_the_merchant_and_its_legal_name_if_that_is_all() -> None:
+    rows = ["Brot          3,20", "SUMME EUR     3,20"]
+    assert (
+        read("Kornhaus Bäckerei", "Meier Backwaren GmbH", *rows).merchant.value
+        == "Kornhaus Bäckerei"
+    )
+    assert (
+        read("Meier Backwaren GmbH", "50667 Köln", *rows).merchant.value == "Meier Backwaren GmbH"
+    )
+    assert (
+        read("50667 Köln", *rows, "Meier Backwaren GmbH").merchant.value == "Meier Backwaren GmbH"
+    )
+
+
+def test_a_shop_named_after_a_street_is_no_address() -> None:
+    receipt = read(
+        "Harbour Street Grocers",
+        "14 Harbour Street",
+        "Whitby YO21 3PU",
+        "Tel. 01947 555 018",
+        "Bread         1.80",
+        "Total        £1.80",
+    )
+    assert receipt.merchant.value == "Harbour Street Grocers"
+    assert receipt.address.value == "14 Harbour Street Whitby YO21 3PU"
