@@ -10,7 +10,7 @@ from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import NOT_FOUND, Field, money
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
-_METHODS = ("card", "wallet", "voucher", "transfer", "cash")
+_METHODS = ("card", "wallet", "voucher", "cash", "transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,11 @@ def _method(
 
 def _mentioned(lines: Sequence[Line]) -> Field | None:
     """A method named in the lower part, where no amount stands by it."""
-    for line in reversed(lines[len(lines) // 3 :]):
-        for method in _METHODS:
+    for method in _METHODS:
+        for line in reversed(lines[len(lines) // 3 :]):
+            if line.marks & {"footer", "points", "staff"}:
+                continue
             for mention in line.mentions:
-                if mention.mark == method and not line.marks & {"footer", "points", "staff"}:
+                if mention.mark == method:
                     return Field(method, 0.7, (line.place_at(mention.start),))
     return None
