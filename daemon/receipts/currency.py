@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from daemon.receipts.lines import Line
+from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
 
 _MARKS = (
@@ -29,6 +29,8 @@ _HABITS = (
 )
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
 _AMERICAN = re.compile(r"(?<![A-Z])[A-Z]{2}\.?,?\s\d{5}(?:-\d{4})?(?!\d)|\(\d{3}\)\s?\d{3}-\d{4}")
+_SWISS = frozenset(("de", "fr", "it"))
+"""Languages whose other countries write a decimal comma."""
 _BY_LANGUAGE = {
     "de": "EUR",
     "fr": "EUR",
@@ -40,8 +42,9 @@ _BY_LANGUAGE = {
 }
 
 
-def currency_of(lines: Sequence[Line], languages: Sequence[str]) -> Field:
+def currency_of(text: Text) -> Field:
     """The currency most marked; without marks, what the words and places suggest."""
+    lines, languages = text.lines, text.languages
     counts: Counter[str] = Counter()
     places: dict[str, Evidence] = {}
     for line in lines:
@@ -62,6 +65,8 @@ def currency_of(lines: Sequence[Line], languages: Sequence[str]) -> Field:
     home = _by_habit(lines)
     if home.value is not None:
         return home
+    if languages and languages[0] in _SWISS and text.convention.point == ".":
+        return Field("CHF", 0.7)
     if languages and languages[0] in _BY_LANGUAGE:
         return Field(_BY_LANGUAGE[languages[0]], 0.7)
     return NOT_FOUND

@@ -46,7 +46,7 @@ def understand_total(pages: Sequence[PageText]) -> Chosen | None:
 
 def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:
     lines = text.lines
-    currency = currency_of(lines, text.languages)
+    currency = currency_of(text)
     date, time = purchase_date(lines, writes_month_first(lines, currency.value))
     merchant, address = merchant_of(text)
     total = _total(account.chosen, refund=refund)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from daemon.receipts.text import PageText, TextLine
@@ -15,6 +15,7 @@ CENT = Decimal("0.01")
 _ROW = 34.0
 _CHARACTER = 13.0
 _RIGHT = 620.0
+_COLUMNS = (60.0, 340.0, 480.0, _RIGHT)
 
 
 def cents(value: Decimal) -> Decimal:
@@ -30,7 +31,9 @@ class Drawn:
     date: dt.date
     merchant: str
     items: Decimal
-    pages: list[PageText] = field(default_factory=list)
+    facts: dict[str, Decimal]
+    """What else it prints, by the names of the fields."""
+    pages: list[PageText]
 
     @property
     def text(self) -> str:
@@ -48,6 +51,12 @@ class _Paper:
 
     def write(self, text: str, x: float = 40.0) -> None:
         self.lines.append((text, x, self.y))
+        self.y += _ROW
+
+    def cells(self, *cells: tuple[str, float]) -> None:
+        """Cells of a table, each ending at its column."""
+        for text, right in cells:
+            self.lines.append((text, max(10.0, right - _CHARACTER * len(text)), self.y))
         self.y += _ROW
 
     def pair(self, label: str, amount: str, *, below: bool = False) -> None:
@@ -97,99 +106,149 @@ def slipped(chance: random.Random, label: str) -> str:
 
 def draw(seed: int) -> Drawn:
     """A receipt of one of ten countries; the same seed draws the same receipt."""
-    chance = random.Random(seed)
-    locale = LOCALES[seed % len(LOCALES)]
-    paper = _Paper(chance)
-    mark = chance.choice(locale.marks)
-    refund = chance.random() < 0.08
-    sign = -1 if refund else 1
-
-    def money(value: Decimal) -> str:
-        return f"{mark}{locale.money(value)}" if value >= 0 else f"-{mark}{locale.money(-value)}"
-
-    date = dt.date(2015, 1, 1) + dt.timedelta(days=chance.randrange(4000))
-    merchant = _head(paper, chance, locale, date, refund=refund)
-    whole = _items(paper, chance, locale, sign)
-    total = _sums(paper, chance, locale, whole, money)
-    _foot(paper, chance, locale, total, money)
-    return Drawn(locale, total, date, merchant, whole, [paper.page()])
+    return _Till(seed).receipt()
 
 
-def _head(
-    paper: _Paper, chance: random.Random, locale: Locale, date: dt.date, *, refund: bool
-) -> str:
-    merchant = chance.choice(locale.merchants)
-    for row in merchant:
-        paper.write(row, 120.0)
-    if refund:
-        paper.write(chance.choice(locale.refund), 200.0)
-    day = locale.day(date, chance.choice(locale.dates))
-    clock = f"{chance.randrange(8, 22):02d}:{chance.randrange(60):02d}"
-    label = chance.choice(locale.date)
-    if chance.random() < 0.5:
-        paper.write(f"{label} {day} {clock}".strip())
-    else:
-        paper.pair(label or clock, day)
-    paper.y += 20
-    return merchant[0]
+class _Till:
+    """Draws one receipt from the top down and keeps what it printed."""
 
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.locale = LOCALES[seed % len(LOCALES)]
+        self.paper = _Paper(self.chance)
+        self.mark = self.chance.choice(self.locale.marks)
+        self.refund = self.chance.random() < 0.08
+        self.facts: dict[str, Decimal] = {}
 
-def _items(paper: _Paper, chance: random.Random, locale: Locale, sign: int) -> Decimal:
-    whole = Decimal(0)
-    for name in chance.sample(locale.items, chance.randrange(1, len(locale.items))):
-        dear = chance.random() < 0.05
-        price = cents(
-            Decimal(chance.randrange(120000, 300000) if dear else chance.randrange(50, 4000)) / 100
-        )
-        count = chance.choice((1, 1, 1, 2, 3))
-        total = sign * price * count
-        whole += total
-        if count > 1 and chance.random() < 0.7:
-            paper.write(f"{count} x {locale.money(price)}", 60.0)
-        paper.pair(name, locale.money(total))
-    paper.y += 10
-    return whole
+    def receipt(self) -> Drawn:
+        date = dt.date(2015, 1, 1) + dt.timedelta(days=self.chance.randrange(4000))
+        merchant = self.head(date)
+        items = self.items()
+        total = self.sums(items)
+        self.foot(total)
+        page = self.paper.page()
+        return Drawn(self.locale, total, date, merchant, items, self.facts, [page])
 
+    def money(self, value: Decimal) -> str:
+        sign = "-" if value < 0 else ""
+        return f"{sign}{self.mark}{self.locale.money(abs(value))}"
 
-def _sums(paper: _Paper, chance: random.Random, locale: Locale, whole: Decimal, money) -> Decimal:  # type: ignore[no-untyped-def]
-    total = whole
-    rate = locale.tax_rate / 100
-    if chance.random() < 0.5 or not locale.tax_included:
-        paper.pair(chance.choice(locale.subtotal), money(whole))
-    if chance.random() < 0.2 and whole > 5:
-        off = cents(whole / 10)
-        paper.pair(chance.choice(locale.discount), money(-off))
-        total -= off
-    if not locale.tax_included:
-        tax = cents(total * rate)
-        paper.pair(chance.choice(locale.tax), money(tax))
-        total += tax
-    if chance.random() < 0.12 and total > 0:
-        tip = cents(total / 10)
-        paper.pair(chance.choice(locale.tip), money(tip))
-        total += tip
-    if locale.rounding and total % Decimal("0.05"):
-        rounded = cents((total * 20).to_integral_value(ROUND_HALF_UP) / 20)
-        paper.pair(chance.choice(locale.rounding), money(rounded - total))
-        total = rounded
-    label = chance.choice(locale.total)
-    if chance.random() < 0.15:
-        label = slipped(chance, label)
-    paper.pair(label, money(total), below=chance.random() < 0.12)
-    if locale.tax_included and chance.random() < 0.6:
-        paper.pair(chance.choice(locale.tax), money(cents(total - total / (1 + rate))))
-    return total
+    def state(self, labels: tuple[str, ...], value: Decimal, name: str | None = None) -> None:
+        """One of the words for something, with its amount; `name` is the field that it is."""
+        self.paper.pair(self.chance.choice(labels), self.money(value))
+        if name is not None:
+            self.facts[name] = value
 
+    def head(self, date: dt.date) -> str:
+        merchant = self.chance.choice(self.locale.merchants)
+        for row in merchant:
+            self.paper.write(row, 120.0)
+        if self.refund:
+            self.paper.write(self.chance.choice(self.locale.refund), 200.0)
+        day = self.locale.day(date, self.chance.choice(self.locale.dates))
+        clock = f"{self.chance.randrange(8, 22):02d}:{self.chance.randrange(60):02d}"
+        label = self.chance.choice(self.locale.date)
+        if self.chance.random() < 0.5:
+            self.paper.write(f"{label} {day} {clock}".strip())
+        else:
+            self.paper.pair(label or clock, day)
+        self.paper.y += 20
+        return merchant[0]
 
-def _foot(paper: _Paper, chance: random.Random, locale: Locale, total: Decimal, money) -> None:  # type: ignore[no-untyped-def]
-    if chance.random() < 0.5 and total > 0:
-        given = (total / 10).to_integral_value(ROUND_HALF_UP) * 10 + 10
-        paper.pair(chance.choice(locale.cash), money(cents(given)))
-        paper.pair(chance.choice(locale.change), money(cents(given - total)))
-    else:
-        paper.pair(chance.choice(locale.card), money(total))
-    if chance.random() < 0.3:
-        paper.pair(chance.choice(locale.count), str(chance.randrange(1, 12)))
-    if chance.random() < 0.25:
-        paper.pair(chance.choice(locale.saving), money(cents(abs(total) / 7 + Decimal("0.5"))))
-    paper.write(chance.choice(locale.thanks), 140.0)
+    def items(self) -> Decimal:
+        names = self.locale.items
+        style = self.chance.choice((self.above, self.above, self.below, self.inline, self.table))
+        if style == self.table:
+            self.paper.cells(*zip(self.locale.columns, _COLUMNS, strict=True))
+        whole = Decimal(0)
+        for name in self.chance.sample(names, self.chance.randrange(1, len(names))):
+            dear = self.chance.random() < 0.05
+            price = Decimal(self.chance.randrange(*((120_000, 300_000) if dear else (50, 4000))))
+            price = cents(price / 100)
+            count = self.chance.choice((1, 1, 1, 2, 3))
+            total = price * count * (-1 if self.refund else 1)
+            whole += total
+            style(name, count, price, total)
+        self.paper.y += 10
+        return whole
+
+    def above(self, name: str, count: int, price: Decimal, total: Decimal) -> None:
+        """`2 x 1,99` on a row above the name and its amount."""
+        if count > 1:
+            self.paper.write(f"{count} x {self.locale.money(price)}", 60.0)
+        self.paper.pair(name, self.locale.money(total))
+
+    def below(self, name: str, count: int, price: Decimal, total: Decimal) -> None:
+        """`2 x 1,99` on a row below the name and its amount."""
+        self.paper.pair(name, self.locale.money(total))
+        if count > 1:
+            self.paper.write(f"{count} x {self.locale.money(price)}", 60.0)
+
+    def inline(self, name: str, count: int, price: Decimal, total: Decimal) -> None:
+        """The count before the name, and no price of one."""
+        self.paper.pair(f"{count} {name}", self.locale.money(total))
+
+    def table(self, name: str, count: int, price: Decimal, total: Decimal) -> None:
+        """Count, name, price of one and amount in columns."""
+        texts = (str(count), name, self.locale.money(price), self.locale.money(total))
+        self.paper.cells(*zip(texts, _COLUMNS, strict=True))
+
+    def taxes(self, total: Decimal) -> None:
+        """The tax in a table by rates, of which there is one."""
+        rate = self.locale.tax_rate
+        tax = cents(total - total / (1 + rate / 100))
+        self.paper.cells(*zip(self.locale.tax_table, _COLUMNS, strict=True))
+        percent = f"{rate}%".replace(".", self.locale.point)
+        amounts = (self.locale.money(value) for value in (total - tax, tax, total))
+        self.paper.cells(*zip((percent, *amounts), _COLUMNS, strict=True))
+        self.facts["tax"] = tax
+
+    def sums(self, items: Decimal) -> Decimal:
+        total = items
+        rate = self.locale.tax_rate / 100
+        if self.chance.random() < 0.5 or not self.locale.tax_included:
+            self.state(self.locale.subtotal, items, "subtotal")
+        if self.chance.random() < 0.2 and items > 5:
+            off = cents(items / 10)
+            self.state(self.locale.discount, -off)
+            self.facts["discount"] = off
+            total -= off
+        if not self.locale.tax_included:
+            tax = cents(total * rate)
+            self.state(self.locale.tax, tax, "tax")
+            total += tax
+        if self.chance.random() < 0.12 and total > 0:
+            tip = cents(total / 10)
+            self.state(self.locale.tip, tip, "tip")
+            total += tip
+        if self.locale.rounding and total % Decimal("0.05"):
+            rounded = cents((total * 20).to_integral_value(ROUND_HALF_UP) / 20)
+            self.state(self.locale.rounding, rounded - total, "rounding")
+            total = rounded
+        label = self.chance.choice(self.locale.total)
+        if self.chance.random() < 0.15:
+            label = slipped(self.chance, label)
+        self.paper.pair(label, self.money(total), below=self.chance.random() < 0.12)
+        if self.locale.tax_included and self.chance.random() < 0.4:
+            self.state(self.locale.tax, cents(total - total / (1 + rate)), "tax")
+        return total
+
+    def foot(self, total: Decimal) -> None:
+        if self.chance.random() < 0.5 and total > 0:
+            given = cents((total / 10).to_integral_value(ROUND_HALF_UP) * 10 + 10)
+            self.state(self.locale.cash, given, "paid")
+            self.state(self.locale.change, given - total, "change")
+        else:
+            self.state(self.locale.card, total)
+        if self.locale.tax_included and "tax" not in self.facts and self.chance.random() < 0.6:
+            self.taxes(total)
+        if self.chance.random() < 0.3:
+            count = str(self.chance.randrange(1, 12))
+            self.paper.pair(self.chance.choice(self.locale.count), count)
+        if self.chance.random() < 0.25:
+            self.state(self.locale.saving, cents(abs(total) / 7 + Decimal("0.5")))
+        self.paper.write(self.chance.choice(self.locale.thanks), 140.0)
+        if "paid" not in self.facts and self.chance.random() < 0.4:
+            self.paper.y += 30
+            self.paper.write(self.locale.slip, 100.0)
+            self.state(self.locale.card, total)

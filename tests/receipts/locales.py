@@ -38,6 +38,9 @@ class Locale:
     refund: tuple[str, ...]
     thanks: tuple[str, ...]
     rounding: tuple[str, ...]
+    columns: tuple[str, ...]
+    tax_table: tuple[str, ...]
+    slip: str
 
     def money(self, value: Decimal) -> str:
         """An amount as this country writes it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from daemon.receipts.extract import extract
 from tests.receipts.drawing import draw
 
@@ -20,6 +22,27 @@ def test_total_and_date_are_right_on_99_of_100_drawn_receipts() -> None:
             wrong.append(
                 f"seed {seed}: {drawn.locale.name} {receipt.total.value} {receipt.date.value}"
             )
+    assert len(wrong) <= _COUNT // 100, "\n".join(wrong)
+
+
+def test_all_that_drawn_receipts_print_is_found_and_nothing_else() -> None:
+    wrong: list[str] = []
+    for seed in range(_COUNT, 2 * _COUNT):
+        drawn = draw(seed)
+        receipt = extract(drawn.pages)
+        for name in ("subtotal", "discount", "tax", "tip", "rounding", "change"):
+            printed = drawn.facts.get(name)
+            found = getattr(receipt, name).value
+            if found != (None if printed is None else f"{printed:.2f}"):
+                wrong.append(f"seed {seed}: {drawn.locale.name} {name} {found} for {printed}")
+        others = {
+            "items": (sum((item.total for item in receipt.items), Decimal(0)), drawn.items),
+            "merchant": (receipt.merchant.value, drawn.merchant),
+            "currency": (receipt.currency.value, drawn.locale.currency),
+        }
+        wrong += [
+            f"seed {seed}: {name} {pair}" for name, pair in others.items() if len(set(pair)) > 1
+        ]
     assert len(wrong) <= _COUNT // 100, "\n".join(wrong)
 
 
