@@ -38,6 +38,8 @@ _MASKED = re.compile(
 )
 _LOOSE_END = re.compile(r"\s?[^\W\d]{0,3}\W*$")
 """What may follow an amount with a space beside its point: a tax code, and nothing else."""
+_TWICE = re.compile(r"\d{1,3}(?:([.,])\d{3})+\1\d{2}")
+"""An amount of which OCR read one of the two marks as the other: `8.943.58`."""
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,3})?)\s?(?:%|\bPCT\b|\bPROZENT\b)")
 _UNIT = re.compile(
     r"\s?(?:%|/\s?(?:KG|L|LTR|100|ST)|(?:KG|G|LT|LTR|LITER|LITRE|LITRES|L|ML|CM|MM|M2|KM|PCT"
@@ -149,7 +151,8 @@ def _decimal_amounts(text: str, printed: str, convention: Convention) -> Iterato
             match.start(),
             match.end(),
             marked=bool(match["mark"]),
-            mended=text[match.start() : match.end()] != printed[match.start() : match.end()],
+            mended=text[match.start() : match.end()] != printed[match.start() : match.end()]
+            or match["point"].strip() in match["whole"],
         )
 
 
@@ -161,10 +164,10 @@ def _value(match: re.Match[str], convention: Convention) -> Decimal | None:
         len(cents) != 2 or not _LOOSE_END.match(match.string, match.end())
     ):
         return None  # `NO 18, 20, 22` lists numbers
-    if " " in whole and point == ".":
+    if " " in whole and convention.point == ".":
         whole = whole[whole.rindex(" ") + 1 :]  # only those who write a comma group with spaces
-    if point in whole:
-        return None  # the same mark cannot group digits and part decimals
+    if point in whole and not _TWICE.fullmatch(whole + point + cents):
+        return None  # the same mark cannot group digits and part decimals, unless misread
     digits = re.sub(r"\D", "", whole) or "0"
     return Decimal(f"{digits}.{cents}")
 

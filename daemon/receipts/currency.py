@@ -28,7 +28,10 @@ _HABITS = (
     ("EUR", re.compile(r"\.(?:DE|FR|ES|IT|NL|PT|AT|BE|IE)\b|\b(?:DE|FR|IT|NL|PT|AT)\s?\d{9,11}\b")),
 )
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
-_AMERICAN = re.compile(r"(?<![A-Z])[A-Z]{2}\.?,?\s\d{5}(?:-\d{4})?(?!\d)|\(\d{3}\)\s?\d{3}-\d{4}")
+_AMERICAN = re.compile(
+    r"\bSALES TAX\b|,\s?[A-Z]{2}\s?\d{5}(?!\d)|(?<![A-Z])[A-Z]{2}\.?,?\s\d{5}(?:-\d{4})?(?!\d)"
+    r"|\(\d{3}\)\s?\d{3}-\d{4}"
+)
 _SWISS = frozenset(("de", "fr", "it"))
 """Languages whose other countries write a decimal comma."""
 _BY_LANGUAGE = {

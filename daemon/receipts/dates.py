@@ -30,8 +30,12 @@ _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
 _ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
 _MISREAD = re.compile(
-    r"(?<![A-Z0-9])[0-9OQDILSB|]{1,4}\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}(?![A-Z])"
-    r"|(?<![A-Z0-9])[12][0-9OQILSB|]{3}(?![A-Z0-9.,])|(?<![A-Z0-9])[O0][0-9OIL](?=[\s.]{1,2}[A-Z]{3})"
+    r"(?<![A-Z0-9])[0-9OQDILSB|]{1,4}\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}"
+    r"(?![A-Z])|(?<![A-Z0-9])[12][0-9OQILSB|]{3}(?![A-Z0-9.,])"
+)
+_MISREAD_DAY = re.compile(
+    r"(?<![A-Z0-9])[0-3OIL|][0-9OILSB|](?=[\s.]{0,2}[A-Z]{3})"
+    r"|(?<=[A-Z]{3}\s)[0-3OIL|][0-9OILSB|](?=,?\s[12]\d{3})"
 )
 _DIGITS = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "|": "1", "S": "5", "B": "8"}
@@ -45,6 +49,8 @@ _ONE = re.compile(r"(?<=[\d/.\-])[IL|](?=[\d/.\-])")
 _TIME = re.compile(
     r"(?<![\d.,:])([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?![\d])\s?(AM|PM|A\.M|P\.M)?"
 )
+_ABBREVIATED = 3
+"""Letters of a month's short name."""
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
 
@@ -135,7 +141,8 @@ def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     """The dates in a folded text; numbers that cannot be one are passed over."""
     if not any(character.isdigit() for character in folded):
         return
-    text = _GLUED.sub(r"\1 ", _MISREAD.sub(_mended, _ISO_TIME.sub(" ", folded)))
+    text = _MISREAD.sub(_mended, _ISO_TIME.sub(" ", folded))
+    text = _GLUED.sub(r"\1 ", _MISREAD_DAY.sub(_mended, text))
     found = False
     for reading in _plain_dates(text, month_first):
         found = True
@@ -156,7 +163,8 @@ def _mended(match: re.Match[str]) -> str:
     """What is a date but for letters that OCR read for digits; most of it must be digits."""
     digits = sum(character.isdigit() for character in match[0])
     letters = sum(character.isalpha() for character in match[0])
-    return match[0].translate(_DIGITS) if digits >= max(2, letters) else match[0]
+    enough = digits >= letters and digits >= min(2, len(match[0]) - 1)
+    return match[0].translate(_DIGITS) if enough else match[0]
 
 
 def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
@@ -200,9 +208,21 @@ def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
 
 
 def _month(name: str) -> int | None:
+    """The number of a month by its name; one letter of a longer name may be misread."""
     months = known_words().months
     bones = skeleton(name)
-    return months.get(bones) or months.get(bones[:4]) if len(bones) <= 4 else months.get(bones)
+    if bones in months:
+        return months[bones]
+    if len(bones) == _ABBREVIATED + 1:
+        return months.get(bones[:_ABBREVIATED])
+    if len(bones) < _ABBREVIATED + 2:
+        return None
+    near = {
+        number
+        for known, number in months.items()
+        if len(known) == len(bones) and sum(a != b for a, b in zip(known, bones, strict=True)) == 1
+    }
+    return near.pop() if len(near) == 1 else None
 
 
 def _date(year: str, month: str, day: str) -> dt.date | None:

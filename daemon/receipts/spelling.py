@@ -12,6 +12,7 @@ _INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W\d_]))
 _UMLAUTS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE"})
 _SPECIAL = str.maketrans(
     {"ß": "SS", "Ø": "O", "Œ": "OE", "Æ": "AE", "\u2019": "'", "`": "'", "\u00b4": "'"}
+    | dict.fromkeys("\u00b9\u00b2\u00b3\u00bc\u00bd\u00be", " ")  # no digits of a number
 )
 
 

@@ -120,6 +120,18 @@ def test_the_time_that_stands_by_the_date_is_the_time(text: str, time: str) -> N
     assert read("CORNER SHOP", "OPEN 08:00 - 22:00", *ROWS, text).time.value == time
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("07. Oezember 2023", dt.date(2023, 12, 7)),
+        ("09 novcmbre 2022", dt.date(2022, 11, 9)),
+        ("3 Fcbruary 2021", dt.date(2021, 2, 3)),
+    ],
+)
+def test_one_letter_of_a_month_may_be_misread(text: str, day: dt.date) -> None:
+    assert [r.date for r in dates_in(folded(text), month_first=False)] == [day]
+
+
 def test_without_a_date_nothing_is_invented() -> None:
     receipt = read("CORNER SHOP", *ROWS)
     assert receipt.date.value is None
