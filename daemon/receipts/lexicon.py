@@ -7,14 +7,13 @@ words run together. It costs time in proportion to the text, whatever the text i
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
 
-from daemon.receipts.spelling import skeleton, variants, words
+from daemon.receipts.spelling import WORD, skeleton, variants, words
 
 LABELS = frozenset(
     {
@@ -34,13 +33,12 @@ MARKS = LABELS | frozenset(
 )
 """What a phrase can mean; words/README.md says what each is for."""
 
-_TOKEN = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
 _SHORTEST_SLIP = 5
 _LONGEST_GLUED = 40
 _SHORT_PARTS = frozenset(("OF", "RM"))
 """Words of two letters that others are run together with."""
 _SURE_LENGTH = 6
-_LOOK_ALIKE = frozenset(("CG", "CO", "EF", "MN", "HN", "IT", "IJ", "UV", "EC", "DO"))
+_LOOK_ALIKE = frozenset(("CG", "CO", "EF", "MN", "HN", "IT", "IJ", "UV", "CE", "DO", "NU"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class Lexicon:
             at = end
 
     def _tokens(self, text: str) -> Iterator[tuple[str, int, int]]:
-        for match in _TOKEN.finditer(text):
+        for match in WORD.finditer(text):
             start, end = match.span()
             for bones in self._correct(match[0]):
                 yield bones, start, end
@@ -181,10 +179,14 @@ def _missing_letter_index(vocabulary: set[str]) -> dict[str, str]:
 
 
 def _one_misread(seen: str, known: str) -> bool:
+    differing = sum(a != b for a, b in zip(seen, known, strict=True))
+    return differing == 1 and (len(known) > _SURE_LENGTH or look_alike(seen, known))
+
+
+def look_alike(seen: str, known: str) -> bool:
+    """Whether one letter of two skeletons of the same length differs, and looks much the same."""
     differing = [(a, b) for a, b in zip(seen, known, strict=True) if a != b]
-    if len(differing) != 1:
-        return False
-    return len(known) > _SURE_LENGTH or "".join(sorted(differing[0])) in _LOOK_ALIKE
+    return len(differing) == 1 and "".join(sorted(differing[0])) in _LOOK_ALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,10 @@ class Words:
     lexicon: Lexicon
     months: Mapping[str, int]
     street_endings: tuple[str, ...]
+    places: Mapping[str, str]
+    """The words of addresses in capitals, by their skeletons."""
+    trades: Mapping[str, str]
+    """The words of merchants' names in capitals, by their skeletons."""
     misread: Mapping[str, str]
     """How OCR misreads parts of names, each with what it stands for."""
 
@@ -204,12 +210,18 @@ def known_words() -> Words:
     languages: dict[str, Mapping[str, list[str]]] = {}
     months: dict[str, int] = {}
     endings: set[str] = set()
+    places: dict[str, str] = {}
+    trades: dict[str, str] = {}
     misread: dict[str, str] = {}
     for file in sorted(resources.files(__package__).joinpath("words").iterdir(), key=str):
         if not file.name.endswith(".toml"):
             continue
         content = tomllib.loads(file.read_text(encoding="utf-8"))
         languages[content["language"]] = content["marks"]
+        for phrase in (*content["marks"]["address"], *content["marks"].get("region", ())):
+            places.update((skeleton(word), word) for v in variants(phrase) for word in words(v))
+        for phrase in content["marks"]["business"]:
+            trades.update((skeleton(word), word) for v in variants(phrase) for word in words(v))
         for ending in content.get("street_endings", ()):
             endings.update(variants(ending))
         for spelling, slips in content.get("misread", {}).items():
@@ -218,7 +230,7 @@ def known_words() -> Words:
             for name in names:
                 for variant in variants(name):
                     months.setdefault(skeleton(variant), number)
-    return Words(Lexicon(languages), months, tuple(sorted(endings)), misread)
+    return Words(Lexicon(languages), months, tuple(sorted(endings)), places, trades, misread)
 
 
 def lexicon() -> Lexicon:

@@ -7,8 +7,8 @@ import unicodedata
 from functools import lru_cache
 
 _ALIKE = str.maketrans({"0": "O", "1": "I", "L": "I", "|": "I", "!": "I", "5": "S", "8": "B"})
-_WORD = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
-_INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W\d_]))?")
+WORD = re.compile(r"[^\W_]+(?:[|!][^\W_]+)*")
+"""A run of letters and digits, with what OCR may have made of a letter between them."""
 _UMLAUTS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE"})
 _SPECIAL = str.maketrans(
     {"ß": "SS", "Ø": "O", "Œ": "OE", "Æ": "AE", "\u2019": "'", "`": "'", "\u00b4": "'"}
@@ -27,10 +27,8 @@ def folded(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a folded text; initials with dots are one word: `M.W.ST` is not, `I.V.A.` is."""
-    if "." in text:
-        text = _INITIALS.sub(lambda match: match[0].replace(".", "") + " ", text)
-    return _WORD.findall(text)
+    """The words of a folded text; points part words, so that `I.V.A.` is three."""
+    return WORD.findall(text)
 
 
 @lru_cache(maxsize=16384)

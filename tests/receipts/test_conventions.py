@@ -323,3 +323,13 @@ def test_a_shop_named_after_a_street_is_no_address() -> None:
     )
     assert receipt.merchant.value == "Harbour Street Grocers"
     assert receipt.address.value == "14 Harbour Street Whitby YO21 3PU"
+
+
+def test_words_of_an_address_that_ocr_misread_are_spelt_as_they_are() -> None:
+    rows = ["TEA          2.00", "TOTAL RM     2.00"]
+    receipt = read(
+        "KEDAI MAJU SDN BHD", "N0 12, Jalau Merdeka 3,", "4730O Petaling Jaya, Setangor", *rows
+    )
+    assert receipt.address.value == "N0 12, Jalan Merdeka 3, 47300 Petaling Jaya, Selangor"
+    receipt = read("KEDAI MAJU SDN BHD", "12, Laman Seri 3, Jin Kiri", "47300 Petaling Jaya", *rows)
+    assert receipt.address.value == "12, Laman Seri 3, Jln Kiri 47300 Petaling Jaya"
