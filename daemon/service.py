@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -145,6 +146,7 @@ class Service:
             self._pipeline.make_folders()
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)
+            _spare_the_collector()
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
             ready()
@@ -330,6 +332,13 @@ class _Signals:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._service.signalled(number)
+
+
+def _spare_the_collector() -> None:
+    """What was made at the start stays; looking through it for garbage again and again is waste."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _totals(store: JobStore) -> dict[State, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from daemon import turns
 from daemon.children.child import Child, ChildOrder
 from daemon.children.frames import JSON
 from daemon.children.limits import ChildLimits
@@ -47,6 +48,12 @@ class ChildPool:
         Raises ChildTimeoutError, ChildDiedError, ChildFailedError (see their docstrings),
         EnvironmentFaultError where no child can be started, StoppedError on `stop` or `close`.
         """
+        with turns.waiting():
+            return self._run(request, descriptor, timeout, stop)
+
+    def _run(
+        self, request: JSON, descriptor: int | None, timeout: float, stop: threading.Event | None
+    ) -> JSON:
         child = self._take(stop)
         try:
             return child.run(request, descriptor, timeout, stop)

@@ -88,6 +88,20 @@ def run_attempts(
         run.attempts += 1
         return destination.deliver(parcel, progress, stop)
 
+    try:
+        # Most deliveries succeed at once; setting up for retries costs more than sending 4 KB.
+        return Delivered(attempt(), run.attempts)
+    except DeliveryError as error:
+        first: DeliveryError | None = error
+
+    def first_or_next() -> Acknowledgement:
+        """The attempt that was made, as it ended, then further ones."""
+        nonlocal first
+        if first is not None:
+            made, first = first, None
+            raise made
+        return attempt()
+
     def before_sleep(state: RetryCallState) -> None:
         on_failed(run.attempts, _error_of(state), state.upcoming_sleep)
 
@@ -102,7 +116,7 @@ def run_attempts(
         reraise=True,
     )
     try:
-        acknowledgement = retrying(attempt)
+        acknowledgement = retrying(first_or_next)
     except DeliveryError as error:
         on_failed(run.attempts, error, None)
         if stop.is_set() and is_transient(error):

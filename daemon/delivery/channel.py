@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from daemon import turns
 from daemon.errors import StoppedError
 
 _NOTICE: Final = 0.1
@@ -46,6 +47,14 @@ class Patience:
 
 def _wait(poll: select.poll, until: float, stop: threading.Event | None) -> int:
     """Wait for an event; returns its bits. Raises TimeoutError, or StoppedError."""
+    ready = poll.poll(0)
+    if ready:
+        return ready[0][1]
+    with turns.waiting():
+        return _wait_long(poll, until, stop)
+
+
+def _wait_long(poll: select.poll, until: float, stop: threading.Event | None) -> int:
     while True:
         left = until - time.monotonic()
         if left <= 0:

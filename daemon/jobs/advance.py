@@ -23,6 +23,7 @@ from daemon.jobs.model import (
     Job,
     ReadingState,
     State,
+    check_active,
     check_retryable,
     check_transition,
 )
@@ -62,6 +63,7 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
         case TakenUp():
             return _taken_up(job)
         case CancelRequested():
+            check_active(job.state)
             return replace(job, cancel=True)
 
 

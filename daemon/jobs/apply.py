@@ -22,6 +22,7 @@ from daemon.jobs.model import (
     DeliveryState,
     Ending,
     State,
+    check_active,
     check_retryable,
     check_transition,
 )
@@ -128,8 +129,11 @@ def _recorded(change: Recorded, transaction: Transaction, now: float) -> None:
 
 
 def _closed(change: Closed, transaction: Transaction, now: float) -> None:
-    _move(transaction, change.job, change.ending.state, now)
-    transaction.note(change.job, now, str(change.ending.state), _ending_detail(change.ending))
+    state = change.ending.state
+    values = {"id": change.job, "state": state, "now": now}
+    if not transaction.connection.execute(SQL["close"], values).rowcount:
+        check_transition(_state(transaction, change.job), state)
+    transaction.note(change.job, now, state.value, _ending_detail(change.ending))
 
 
 def _ending_detail(ending: Ending) -> str:
@@ -172,9 +176,7 @@ def _taken_up(change: TakenUp, transaction: Transaction, now: float) -> None:
 
 
 def _cancel(change: CancelRequested, transaction: Transaction, now: float) -> None:
-    state = _state(transaction, change.job)
-    if state is not State.PARKED:  # a parked job is taken once more to be filed as cancelled
-        check_transition(state, State.CANCELLED)
+    check_active(_state(transaction, change.job))
     transaction.connection.execute(SQL["request_cancel"], {"id": change.job, "now": now})
     transaction.note(change.job, now, "cancel requested", "")
 

@@ -32,7 +32,7 @@ class State(StrEnum):
 ENDS = frozenset({State.DONE, State.REJECTED, State.FAILED, State.DUPLICATE, State.CANCELLED})
 
 LEGAL: Mapping[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
+    State.QUEUED: frozenset({State.RUNNING}),
     State.RUNNING: frozenset({State.QUEUED, State.PARKED}) | ENDS,
     State.PARKED: frozenset({State.QUEUED, State.RUNNING}),
     State.DONE: frozenset(),
@@ -54,6 +54,12 @@ def check_transition(old: State, new: State) -> None:
     """Raise IllegalTransitionError unless `new` may follow `old`."""
     if new not in LEGAL[old]:
         raise IllegalTransitionError("illegal_transition", f"a {old} job cannot become {new}")
+
+
+def check_active(state: State) -> None:
+    """Raise IllegalTransitionError where a job has ended, so that it cannot be given up."""
+    if state in ENDS:
+        raise IllegalTransitionError("ended", f"the job is {state} already")
 
 
 def check_retryable(state: State) -> None:

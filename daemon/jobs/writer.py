@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from daemon import turns
 from daemon.errors import Fault, Kind, LedgerError
 from daemon.jobs.statements import statements
 
@@ -91,7 +92,8 @@ class GroupWriter:
                     last = True
                     break
                 group.append(more)
-            self._commit_until_done(group)
+            with turns.computing():
+                self._commit_until_done(group)
             if last:
                 return
 
@@ -127,7 +129,8 @@ class GroupWriter:
             for operation in group:
                 self._operate(operation, transaction)
             connection.executemany(SQL["add_history"], transaction.notes)
-            connection.execute("COMMIT")
+            with turns.waiting():
+                connection.execute("COMMIT")
         except sqlite3.Error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 import threading
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, TextIO, cast
 
@@ -81,16 +83,14 @@ class StructuredLog:
     ) -> None:
         self._limiter = _RepeatLimiter(clock or SystemClock())
         renderer: Any = (
-            structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=True, default=str)
+            structlog.processors.JSONRenderer(serializer=_as_json)
             if form == "json"
             else structlog.dev.ConsoleRenderer(colors=False)
         )
         self._logger = structlog.wrap_logger(
             structlog.WriteLogger(cast("TextIO", _SteadyStream(stream or sys.stderr))),
             processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _redact,
+                _complete,
                 renderer,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level, logging.INFO)),
@@ -153,15 +153,24 @@ class _RepeatLimiter:
             return None
 
 
-def _redact(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
+_encoder = json.JSONEncoder(ensure_ascii=True, default=str)
+
+
+def _as_json(event: MutableMapping[str, Any], **_: object) -> str:
+    return _encoder.encode(event)
+
+
+def _complete(
+    _logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Secrets by their key and overlong text never reach the stream, whoever logs them."""
+    """Add level and time; secrets by their key and overlong text never reach the stream."""
     for key, value in event.items():
         if type(value) is str and len(value) > _FIELD_LIMIT:
             event[key] = value[:_FIELD_LIMIT] + "..."
         if _is_secret(key):
             event[key] = "[redacted]"
+    event["level"] = method
+    event["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
     return event
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from daemon import turns
 from daemon.clock import Clock
 from daemon.errors import Fault, Kind
 from daemon.jobs.advance import advance
@@ -204,10 +205,12 @@ class Coordinator:
             except queue.Empty:
                 self._look_at_clock()
                 continue
-            message()
-            for _ in range(self._messages.qsize()):
-                self._messages.get()()
-            self._commit()
+            with turns.computing():
+                message()
+                for _ in range(self._messages.qsize()):
+                    self._messages.get()()
+                self._commit()
+                self._fill()
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a message; None for ever."""
@@ -237,14 +240,14 @@ class Coordinator:
                 continue
             if self._pause.begin_if_short_of_space():
                 return
-            jobs = self._store.take(inbox, room)
+            with turns.waiting():
+                jobs = self._store.take(inbox, room)
             if len(jobs) < room:
                 self._hungry.discard(inbox)
+                self._wake_at = self._store.next_ready_at()
             for job in jobs:
                 self._teller.claimed(job)
                 self._next(self._flights.add(job))
-        if self._wake_at is None:
-            self._wake_at = self._store.next_ready_at()
 
     def _next(self, flight: Flight) -> None:
         """Do what is to be done next for a job."""

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from daemon import turns
 from daemon.clock import Clock
 from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
@@ -98,7 +99,8 @@ class Filer:
                     self._waiting.put(None)
                     break
                 group.append(more)
-            self._supervise(group)
+            with turns.computing():
+                self._supervise(group)
 
     def _supervise(self, group: list[Filing]) -> None:
         """A named supervisor: whatever goes wrong is told, and the filer lives on."""
@@ -132,13 +134,15 @@ class Filer:
         names = NameChooser()
         now = self._clock.now()
         placed = [_named(filing, names, now) for filing in filings]
-        self._sync([_write_sidecar(filing, end) for filing, end in placed])
+        written = [_write_sidecar(filing, end) for filing, end in placed]
+        with turns.waiting():
+            self._sync(written)
         for _, end in placed:
             os.rename(end.temporary, end.sidecar)
-        sync_folders(end.folder for _, end in placed)
-        self._store.write(
-            [Recorded(filing.job.id, filing.ending, filing.job.timings) for filing, _ in placed]
-        )
+        changes = [Recorded(f.job.id, f.ending, f.job.timings) for f, _ in placed]
+        with turns.waiting():
+            sync_folders(end.folder for _, end in placed)
+            self._store.write(changes)
         return placed
 
     def _sync(self, descriptors: list[int]) -> None:
@@ -172,8 +176,11 @@ class Filer:
         if not placed:
             return
         folders = {end.folder for filing, end in placed if not filing.places.keep}
-        sync_folders(folders | {f.places.work for f, _ in placed if not f.places.keep})
-        self._store.write([Closed(filing.job.id, filing.ending) for filing, _ in placed])
+        folders |= {f.places.work for f, _ in placed if not f.places.keep}
+        changes = [Closed(filing.job.id, filing.ending) for filing, _ in placed]
+        with turns.waiting():
+            sync_folders(folders)
+            self._store.write(changes)
         for filing, _ in placed:
             if filing.job.reading is ReadingState.DONE:
                 unlink_if_there(filing.places.reading(filing.job.id))

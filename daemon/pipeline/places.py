@@ -145,28 +145,28 @@ class Places:
 
     def _take(self, job: Job) -> Claim:
         target = self.original(job)
-        if os.path.lexists(target):
-            return Claim.OURS
         if job.origin is not None:
             return self._take_back(job, target)
         source = os.path.join(self.inbox, job.path)
         try:
-            status = os.lstat(source)
-            if identity(status) != job.identity:
-                return Claim.CHANGED
+            if identity(os.lstat(source)) != job.identity:
+                # Either it changed, or it is a new file beside the one that we hold already.
+                return Claim.OURS if os.path.lexists(target) else Claim.CHANGED
             try:
                 rename_new(source, target)
             except FileNotFoundError:
                 os.makedirs(self.work, mode=0o700, exist_ok=True)
                 rename_new(source, target)
         except (FileNotFoundError, NotADirectoryError):
-            return self._gone()
+            return Claim.OURS if os.path.lexists(target) else self._gone()
         return Claim.OURS
 
     def _take_back(self, job: Job, target: bytes) -> Claim:
         """Fetch a file from where an earlier ending put it; its old sidecar goes first."""
         assert job.origin is not None
         source = os.path.join(self.folder(job.origin.folder), job.origin.name)
+        if os.path.lexists(target):
+            return Claim.OURS
         if not os.path.lexists(source):
             return Claim.GONE
         folder, name = os.path.split(source)

@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from daemon import turns
+
 _SLEEPERS = 64
 
 Task = Callable[[], None]
@@ -52,7 +54,8 @@ class WorkerPool:
             self._sleeping += 1
             self._call_someone()
         try:
-            yield
+            with turns.waiting():
+                yield
         finally:
             with self._lock:
                 self._sleeping -= 1
@@ -85,7 +88,8 @@ class WorkerPool:
 
     def _run(self) -> None:
         while (task := self._next()) is not None:
-            task()
+            with turns.computing():
+                task()
             with self._lock:
                 self._active -= 1
                 self._slot.notify()  # someone who waited may want the slot back

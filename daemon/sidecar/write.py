@@ -17,7 +17,7 @@ JSON = Any
 SCHEMA = "inboxd/sidecar/1"
 _DEEPEST = 40
 _SCALARS = frozenset({int, float, bool, type(None)})
-_TIMINGS = ("settle", "validate", "deliver", "read", "total")
+_TIMINGS = ("deliver", "read", "settle", "total", "validate")
 
 
 def describe(
@@ -33,10 +33,9 @@ def describe(
     preparation = job.preparation
     checks = preparation.checks if preparation else ()
     return {
-        "schema": SCHEMA,
-        "job": job.id,
-        "inbox": job.inbox,
-        "status": ending.state.value,
+        "checks": [{"check": check, "detail": detail, "ok": ok} for check, ok, detail in checks],
+        "deliveries": [_delivery(delivery) for delivery in job.deliveries],
+        "error": None if ending.fault is None else fault(ending.fault),
         "file": file_facts(
             job.path,
             size=preparation.size if preparation else job.identity.size,
@@ -45,11 +44,12 @@ def describe(
             received=job.received,
             modified=job.identity.modified_ns / 1e9,
         ),
-        "checks": [{"check": check, "ok": ok, "detail": detail} for check, ok, detail in checks],
-        "deliveries": [_delivery(delivery) for delivery in job.deliveries],
+        "inbox": job.inbox,
+        "job": job.id,
         "ocr": ocr,
         "receipt": receipt,
-        "error": None if ending.fault is None else fault(ending.fault),
+        "schema": SCHEMA,
+        "status": ending.state.value,
         "timings": {name: round(job.timings.get(name, 0.0), 3) for name in _TIMINGS},
     }
 
@@ -65,13 +65,13 @@ def file_facts(
 ) -> dict[str, JSON]:
     """The `file` section; times are wall-clock seconds, `path` is relative to the inbox."""
     return {
+        "media_type": media_type,
+        "modified": iso(modified),
         "name": display(os.path.basename(path)),
         "path": display(path),
-        "size": size,
-        "sha256": sha256,
-        "media_type": media_type,
         "received": iso(received),
-        "modified": iso(modified),
+        "sha256": sha256,
+        "size": size,
     }
 
 
@@ -118,18 +118,19 @@ def _writable(text: str) -> str:
 
 def _delivery(delivery: Delivery) -> dict[str, JSON]:
     facts: dict[str, JSON] = {
-        "destination": delivery.destination,
-        "state": delivery.state.value,
-        "location": delivery.location,
-        "bytes": delivery.bytes,
         "attempts": delivery.attempts,
-        "http_status": delivery.http_status,
+        "bytes": delivery.bytes,
         "delivered": None if delivery.delivered_at is None else iso(delivery.delivered_at),
-        "response": delivery.response,
+        "destination": delivery.destination,
     }
     if delivery.fault is not None:
         facts["error"] = fault(delivery.fault)
-    return facts
+    return facts | {
+        "http_status": delivery.http_status,
+        "location": delivery.location,
+        "response": delivery.response,
+        "state": delivery.state.value,
+    }
 
 
 def _reading_fault(found: Fault) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from daemon import turns
 from daemon.errors import InboxdError, Kind, StoppedError
 from daemon.files import identity
 from daemon.validation.media_type import HEAD
@@ -36,10 +37,11 @@ def read_content(
     digest = sha256(head)
     if size > len(head):
         buffer = memoryview(bytearray(block))
-        for count in _blocks(descriptor, buffer, len(head), size):
-            if stop.is_set():
-                raise StoppedError
-            digest.update(buffer[:count])
+        with turns.waiting():  # hashing needs no turn, it runs beside Python
+            for count in _blocks(descriptor, buffer, len(head), size):
+                if stop.is_set():
+                    raise StoppedError
+                digest.update(buffer[:count])
     tail = head if size <= HEAD else os.pread(descriptor, HEAD, size - HEAD)
     check_unchanged(descriptor, before)
     return Content(size, digest.hexdigest(), head[:HEAD], tail)

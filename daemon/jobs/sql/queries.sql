@@ -73,6 +73,10 @@ WHERE id = :id;
 -- name: set_ending
 UPDATE jobs SET ending = :ending, timings = :timings, updated = :now WHERE id = :id;
 
+-- name: close
+-- Only a running job ends; anything else is an illegal transition.
+UPDATE jobs SET state = :state, ready_at = 0, updated = :now WHERE id = :id AND state = 'running';
+
 -- name: set_state
 UPDATE jobs SET state = :state, ready_at = :ready_at, updated = :now WHERE id = :id;
 
