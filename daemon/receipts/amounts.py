@@ -42,7 +42,7 @@ _TWICE = re.compile(r"\d{1,3}(?:([.,])\d{3})+\1\d{2}")
 """An amount of which OCR read one of the two marks as the other: `8.943.58`."""
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,3})?)\s?(?:%|\bPCT\b|\bPROZENT\b)")
 _UNIT = re.compile(
-    r"\s?(?:%|/\s?(?:KG|L|LTR|100|ST)|(?:KG|G|LT|LTR|LITER|LITRE|LITRES|L|ML|CM|MM|M2|KM|PCT"
+    r"\s?(?:%|/\s?(?:KG|L|LTR|100|ST)|(?:KG|LT|LTR|LITER|LITRE|LITRES|L|ML|CM|MM|M2|KM|PCT"
     r"|SQM|OZ|LB|LBS|GAL)\b(?!\s?/))"
 )
 _PER_UNIT = re.compile(

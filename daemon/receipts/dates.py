@@ -126,7 +126,7 @@ def _context(line: Line, reading: _Reading, previous: Line | None) -> float:
         score += 1.2
     if _TIME.search(line.folded[reading.start + 6 :]) or _TIME.search(line.folded[: reading.start]):
         score += 1.2
-    if "not_date" in marks and not (last == "date" and last != "not_date"):
+    if "not_date" in marks and last != "date":
         score -= 3.0
     if any(m.mark == "not_date" and len(m.phrase) > 6 for m in line.mentions):
         score -= 2.0

@@ -134,14 +134,10 @@ class Lexicon:
         if found is not None and len(found) > _SURE_LENGTH:
             return found
         for at in range(len(bones)):
-            for candidate in self._slips_at(bones, at):
-                if len(candidate) == len(bones) and _one_misread(bones, candidate):
-                    return candidate
+            found = self._slips.get(bones[:at] + bones[at + 1 :])
+            if found is not None and len(found) == len(bones) and _one_misread(bones, found):
+                return found
         return None
-
-    def _slips_at(self, bones: str, at: int) -> tuple[str, ...]:
-        found = self._slips.get(bones[:at] + bones[at + 1 :])
-        return (found,) if found is not None else ()
 
     def _taken_apart(self, bones: str) -> tuple[str, ...] | None:
         """Known words that a run of letters consists of: TOTALSALES is TOTAL, SALES."""

@@ -191,7 +191,7 @@ def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:
 def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | None) -> Kind | None:
     """What a label says that is no total although it may have the word in it: TOTAL SAVINGS."""
     if "rounding" in marks:
-        return _rounding_kind(marks, value)
+        return _rounding_kind(value)
     if "change" in marks and not marks & {"total", "due"}:
         return Kind.CHANGE
     if marks & {"suggestion", "points", "cashback", "saving", "unit_price"}:
@@ -207,10 +207,9 @@ def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | No
     return Kind.IGNORED if "count" in order[:3] else None
 
 
-def _rounding_kind(marks: frozenset[str], value: Decimal | None) -> Kind:
-    if value is not None and abs(value) < _SMALL and "due" not in marks:
-        return Kind.ROUNDING
-    return Kind.ROUNDED if value is None or abs(value) >= _SMALL else Kind.ROUNDING
+def _rounding_kind(value: Decimal | None) -> Kind:
+    """A rounding is a few cents; an amount beside the word is the total after it."""
+    return Kind.ROUNDING if value is not None and abs(value) < _SMALL else Kind.ROUNDED
 
 
 def _tax_kind(order: Sequence[str], marks: frozenset[str]) -> Kind | None:
@@ -255,7 +254,7 @@ def _payment_kind(order: Sequence[str], marks: frozenset[str]) -> Kind | None:
 
 
 def _amounts_near(lines: Sequence[Line], line: Line) -> tuple[Printed, ...]:
-    """The amounts of the row below, or else of the one before the row, when it has nothing else."""
+    """The amounts of the next row that has any, when it has nothing else."""
     place = line.index
     for step in (1, 2):
         if place + step >= len(lines):

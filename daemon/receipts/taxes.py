@@ -20,8 +20,11 @@ _LONE_RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,2})?)(?![\d.,%]|\s?[X*]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A tax as one row has it; `confirmed` where the row's other amounts agree with it."""
+
     line: Line
     tax: TaxRate
+    confirmed: bool
 
 
 def taxes_of(
@@ -33,7 +36,7 @@ def taxes_of(
     if rows:
         total = sum((row.tax.amount for row in rows), Decimal(0))
         places = tuple(place for row in rows for place in row.line.row.places)
-        confirmed = any(s.value == total for s in stated) or any(row.tax.net for row in rows)
+        confirmed = any(s.value == total for s in stated) or all(row.confirmed for row in rows)
         return tuple(row.tax for row in rows), Field(
             money(total), 0.93 if confirmed else 0.75, places
         )
@@ -83,16 +86,16 @@ def _tax_rows(lines: Sequence[Line], statements: Sequence[Statement]) -> Iterato
             continue
         found = _row_of(line, taxed=taxed, in_summary=in_summary)
         if found is not None:
-            yield _Row(line, found)
+            yield _Row(line, found, len(line.money) > 1)
 
 
 def _row_of(line: Line, *, taxed: bool, in_summary: bool) -> TaxRate | None:
     rates = list(line.rates) or (list(_lone_rates(line)) if in_summary else [])
     rates = [rate for rate in rates if rate <= _HIGHEST_RATE]
     for rate in rates:
-        for net, tax in _pairs(line.money):
+        for net, tax, printed in _pairs(line.money):
             if _agree(rate, net, tax):
-                return TaxRate(rate, net, tax)
+                return TaxRate(rate, net if printed else None, tax)
     if len(line.rates) == 1 and taxed and rates and len(line.money) == 1:
         if line.marks & {"total", "due"} and "contained" not in line.marks:
             return None
@@ -109,15 +112,15 @@ def _lone_rates(line: Line) -> Iterator[Decimal]:
         yield abs(amount.value)
 
 
-def _pairs(amounts: Sequence[Printed]) -> Iterator[tuple[Decimal, Decimal]]:
-    """Net and tax as a row may print them: both, or the gross and one of them."""
+def _pairs(amounts: Sequence[Printed]) -> Iterator[tuple[Decimal, Decimal, bool]]:
+    """Net and tax as a row may print them, and whether it prints the net or only the gross."""
     values = [amount.value for amount in amounts[:4]]
     for one, other in combinations(values, 2):
         larger, smaller = (one, other) if abs(one) >= abs(other) else (other, one)
-        yield larger, smaller
+        yield larger, smaller, True
     for one, other in combinations(values, 2):
         larger, smaller = (one, other) if abs(one) >= abs(other) else (other, one)
-        yield larger - smaller, smaller
+        yield larger - smaller, smaller, False
 
 
 def _agree(rate: Decimal, net: Decimal, tax: Decimal) -> bool:

@@ -85,6 +85,12 @@ def test_the_convention_is_what_most_numbers_of_the_receipt_use() -> None:
     assert convention_of(["3.20", "1,234.56"]) == POINT
 
 
+@pytest.mark.parametrize("code", ["A", "B", "G", "SR", "ZRL", "*", "A*", "T"])
+def test_a_tax_code_may_follow_an_amount(code: str) -> None:
+    assert values(f"1.99 {code}") == [Decimal("1.99")]
+    assert values(f"1.99{code}") == [Decimal("1.99")]
+
+
 def test_rates_are_read_with_point_or_comma() -> None:
     assert [rate for rate, _ in rates_in("A 19,00% B 7 % GST @6%")] == [19, 7, 6]
 

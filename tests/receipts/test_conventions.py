@@ -164,6 +164,19 @@ def test_the_tax_is_the_sum_over_the_rates_where_no_row_prints_it() -> None:
     ]
 
 
+def test_a_net_that_is_not_printed_is_not_reckoned() -> None:
+    receipt = read(
+        "Frischemarkt Weber",
+        "Lampe                     11,90 A",
+        "SUMME EUR                 11,90",
+        "MwSt        Steuer   Brutto",
+        "A 19,00%     1,90    11,90",
+    )
+    assert [tax.as_json() for tax in receipt.taxes] == [
+        {"rate": "19", "net": None, "amount": "1.90"}
+    ]
+
+
 def test_deposits_and_bags_are_items() -> None:
     receipt = read(
         "Getränkemarkt Nord",
