@@ -338,7 +338,6 @@ def _spare_the_collector() -> None:
     """What was made at the start stays; looking through it for garbage again and again is waste."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
 
 
 def _totals(store: JobStore) -> dict[State, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from daemon.errors import (
     AlreadyRunningError,
@@ -19,7 +20,7 @@ from daemon.errors import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import TaskID
 
 
 class Exit(IntEnum):
@@ -104,13 +105,60 @@ def show_table(
     console.print(table)
 
 
-def progress_bar() -> Progress:
+class Bar(Protocol):
+    """Shows how far tasks have come, as rich's Progress does."""
+
+    def add_task(self, description: str, *, total: float | None) -> TaskID:
+        """Show one more task."""
+        ...
+
+    def update(
+        self,
+        task_id: TaskID,
+        *,
+        completed: float | None = None,
+        description: str | None = None,
+    ) -> None:
+        """Show a task as it is now."""
+        ...
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Show that a task has come a step further."""
+        ...
+
+    def remove_task(self, task_id: TaskID) -> None:
+        """Show a task no more."""
+        ...
+
+
+class _NoBar:
+    """Shows nothing."""
+
+    def add_task(self, description: str, *, total: float | None) -> TaskID:
+        del description, total
+        return cast("TaskID", 0)
+
+    def update(self, task_id: TaskID, **_: object) -> None:
+        pass
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        pass
+
+    def remove_task(self, task_id: TaskID) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Bar]:
     """A bar on stderr, for terminals only; nothing appears elsewhere."""
+    if not sys.stderr.isatty():
+        yield _NoBar()
+        return
     from rich.console import Console  # noqa: PLC0415  # slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
-    console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal, transient=True)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield bar
 
 
 def quiet_stdout() -> None:

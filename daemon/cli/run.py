@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.cli.output import printable, progress_bar
+from daemon.cli.output import Bar, printable, progress_bar
 from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
 from daemon.cli.status import in_bytes
 from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from daemon.pipeline.pipeline import Pipeline
     from daemon.service import Service
@@ -71,7 +71,7 @@ def _placed(config_file: str) -> Iterator[Service]:
 class _Shown:
     """Shows on a bar what a pipeline has under way: a line for each upload, in bytes."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Bar) -> None:
         self._bar = bar
         self._all = bar.add_task("files under way: 0", total=None)
         self._tasks: dict[tuple[str, str], TaskID] = {}
