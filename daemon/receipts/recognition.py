@@ -10,7 +10,9 @@ from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
 _ENOUGH = 2.5
 _TOTALS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL))
-_TITLE_WORDS = 5
+_TITLE_WORDS = 2
+"""Words that a title may have besides the one that says refund."""
+_TITLE_START = 6
 _LABEL_WORDS = 9
 """A row that has more words is a sentence about money, and states nothing."""
 
@@ -46,12 +48,20 @@ def _column_points(lines: Sequence[Line]) -> float:
 
 
 def is_refund(lines: Sequence[Line]) -> bool:
-    """Whether a title says that money went back; a sentence about returns is no title."""
+    """Whether a title or the total's label says that money went back.
+
+    A sentence about returns is no title, and what was given back in change is no refund.
+    """
     for line in lines:
+        if line.marks & {"footer", "not_date"}:
+            continue
         for mention in line.mentions:
-            if mention.mark != "refund" or line.marks & {"footer", "not_date"}:
+            if mention.mark != "refund":
+                continue
+            meanings = {m.mark for m in line.mentions if m.start == mention.start}
+            if "change" in meanings or (line.money and "due" not in meanings):
                 continue
             others = len(line.folded.split()) - len(mention.phrase.split())
-            if others <= _TITLE_WORDS - 3 and mention.start <= 6:
+            if mention.start <= _TITLE_START and (line.money or others <= _TITLE_WORDS):
                 return True
     return False

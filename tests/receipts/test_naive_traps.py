@@ -175,6 +175,31 @@ def test_a_refund_that_prints_no_minus_has_a_negative_total_all_the_same() -> No
     assert receipt.total.value == "-24.00"
 
 
+@pytest.mark.parametrize(
+    ("label", "shop"),
+    [
+        ("Refund Amount", "Harbour Books Ltd"),
+        ("Erstattungsbetrag", "Bäckerei Kron GmbH"),
+        ("Total remboursé", "Librairie du Port"),
+        ("Totale rimborso", "Libreria Rossi"),
+        ("Totaal terugbetaald", "Boekhandel Jansen"),
+    ],
+)
+def test_a_label_that_says_refund_makes_the_total_negative(label: str, shop: str) -> None:
+    receipt = read(shop, "Atlas      24,00", f"{label}      24,00")
+    assert receipt.total.value == "-24.00"
+
+
+@pytest.mark.parametrize("label", ["Rückgabe", "A devolver", "Retour contant"])
+def test_change_is_no_refund(label: str) -> None:
+    words = {"Rückgabe": ("Summe", "Bar"), "A devolver": ("Total a pagar", "Efectivo")}
+    total, cash = words.get(label, ("Te betalen", "Contant"))
+    receipt = read(
+        "Boekhandel Kron", "Atlas   24,00", f"{total}   24,00", f"{cash}   30,00", f"{label}   6,00"
+    )
+    assert (receipt.total.value, receipt.change.value) == ("24.00", "6.00")
+
+
 def test_a_sentence_about_refunds_makes_no_refund() -> None:
     receipt = read(
         "Harbour Books Ltd",
