@@ -36,6 +36,8 @@ class Cell:
     bottom: float
     confidence: float
     place: Evidence
+    slope: float = 0.0
+    """How its writing still falls, in pixels per pixel, where the paper is curved."""
 
     @property
     def middle(self) -> float:
@@ -132,7 +134,11 @@ def _cells(page: int, lines: Sequence[TextLine]) -> list[Cell]:
         text = line.text.strip()[:MAX_LENGTH]
         top, bottom = middle - height / 2, middle + height / 2
         place = Evidence(page, line.index)
-        cells.append(Cell(text, min(across), top, max(across), bottom, line.confidence, place))
+        left, right = min(across), max(across)
+        fall = (down[1] + down[2] - down[0] - down[3]) / 2
+        slope = fall / (right - left) if right - left > 2 * height else 0.0
+        cell = Cell(text, left, top, right, bottom, line.confidence, place, slope)
+        cells.append(cell)
     cells.sort(key=lambda cell: (cell.middle, cell.left))
     return cells
 
@@ -159,8 +165,17 @@ def _grouped(cells: Sequence[Cell]) -> list[list[Cell]]:
 def _shared_height(cell: Cell, row: Sequence[Cell]) -> float:
     """The share of height that a cell has in common with its nearest cell of a row, 0 to 1."""
     near = min(row, key=lambda other: max(other.left - cell.right, cell.left - other.right, 0.0))
-    common = min(cell.bottom, near.bottom) - max(cell.top, near.top)
-    share = common / min(cell.height, near.height)
     beside = min(cell.right, near.right) - max(cell.left, near.left)
+    apart = abs(cell.middle - near.middle) if beside > 0 else _apart(cell, near)
+    share = ((cell.height + near.height) / 2 - apart) / min(cell.height, near.height)
     stacked = beside > 0.4 * min(cell.right - cell.left, near.right - near.left)
-    return 0.0 if stacked and share < 0.8 else share
+    return 0.0 if stacked and share < 0.8 else min(1.0, share)
+
+
+def _apart(cell: Cell, near: Cell) -> float:
+    """How far two cells side by side are from one line, as both of them run on between them."""
+    left, right = (cell, near) if cell.left < near.left else (near, cell)
+    gap = right.left - left.right
+    end = left.middle + left.slope * (left.right - left.left + gap) / 2
+    start = right.middle - right.slope * (right.right - right.left + gap) / 2
+    return abs(start - end)

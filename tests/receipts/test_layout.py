@@ -10,6 +10,7 @@ import pytest
 from daemon.receipts.extract import extract
 from daemon.receipts.layout import MAX_LINES, rows_of
 from daemon.receipts.text import PageText, TextLine
+from tests.receipts.drawing import draw
 from tests.receipts.paper import page
 
 ROWS = (
@@ -34,10 +35,30 @@ def turned(source: PageText, angle: float) -> PageText:
     return PageText(1, 700, 400, tuple(lines))
 
 
+def bent(source: PageText, height: float) -> PageText:
+    """The page with its middle pushed down by some pixels, as paper curls."""
+    lines = []
+    for line in source.lines:
+        box = list(line.box)
+        for corner in range(0, 8, 2):
+            box[corner + 1] += height * math.sin(math.pi * box[corner] / 700)
+        lines.append(TextLine(line.index, line.text, line.confidence, tuple(box)))
+    return PageText(source.number, source.width, source.height, tuple(lines))
+
+
 @pytest.mark.parametrize("degrees", [-8, -3, 0, 2, 9])
 def test_a_page_askew_has_the_same_rows(degrees: float) -> None:
     straight = [row.text for row in rows_of([page(*ROWS)])]
     assert [row.text for row in rows_of([turned(page(*ROWS), math.radians(degrees))])] == straight
+
+
+def test_curved_paper_has_the_same_totals() -> None:
+    wrong = 0
+    for seed in range(100):
+        drawn = draw(seed)
+        curved = [bent(source, 25.0) for source in drawn.pages]
+        wrong += extract(curved).total.value != f"{drawn.total:.2f}"
+    assert wrong <= 1
 
 
 def test_the_order_of_lines_does_not_matter() -> None:
