@@ -149,6 +149,7 @@ class Service:
             _spare_the_collector()
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
+            self._tend()
             ready()
             work()
         finally:

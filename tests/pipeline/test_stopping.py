@@ -14,6 +14,7 @@ from daemon.config.load import load
 from daemon.errors import InboxdError
 from daemon.jobs.changes import CancelRequested
 from daemon.jobs.model import State
+from daemon.jobs.state_folder import StateFolder
 from daemon.observing.events import Event
 from daemon.service import Service
 from tests.receiver import Receiver, ok, silent, status, thinking
@@ -84,6 +85,19 @@ def test_a_job_that_waits_can_be_given_up(tmp_path: Path) -> None:
             facts = daemon.sidecar("rejected", "r.bin")
             assert (facts["status"], facts["error"]["code"]) == ("cancelled", "cancelled")
             assert (daemon.rejected / "r.bin").read_bytes() == b"content"
+
+
+def test_status_knows_of_a_daemon_that_has_just_started(tmp_path: Path) -> None:
+    """What only the running process knows is written down at once."""
+    with Daemon(tmp_path) as daemon:
+        facts = StateFolder(tmp_path / "state").read_runtime()
+        assert facts is not None
+        assert facts["healthy"]
+        assert facts["pid"] == os.getpid()
+        assert list(facts["inboxes"]) == ["box"]
+    facts = StateFolder(daemon.folder / "state").read_runtime()
+    assert facts is not None
+    assert facts["pid"] is None
 
 
 def test_a_reload_takes_up_a_new_inbox_and_loses_nothing(tmp_path: Path) -> None:
