@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -69,7 +68,6 @@ class Intake:
         self._scan_wanted = True
         self._next_scan = clock.monotonic()
         self._last_scan: float | None = None
-        self._paused = False
         self._stopping = False
         self._busy = True
         self._fault: EnvironmentFaultError | None = None
@@ -88,17 +86,6 @@ class Intake:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(_STOP_WITHIN)
-
-    def pause(self) -> None:
-        """Hand nothing over until `resume`; hints are still collected."""
-        with self._changed:
-            self._paused = True
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        with self._changed:
-            self._paused = False
-            self._changed.notify_all()
 
     def rescan(self) -> None:
         """Have the whole folder looked at soon."""
@@ -146,12 +133,6 @@ class Intake:
         with self._changed:
             return self._changed.wait_for(self._is_idle, timeout)
 
-    def scan_once(self) -> int:
-        """Scan in the calling thread, for an intake that is not started; returns how many it
-        handed over. Raises EnvironmentFaultError where the folder cannot be listed."""
-        assert not self._thread.is_alive()
-        return self._scan()
-
     def _is_idle(self) -> bool:
         return not (self._busy or self._hints or self._scan_wanted or self._looking.waiting())
 
@@ -194,8 +175,6 @@ class Intake:
         raise StoppedError
 
     def _next_due(self, now: float) -> float:
-        if self._paused:
-            return self._sight.due()
         if self._hints or self._scan_wanted:
             return now
         return min(self._sight.due(), self._scan_due(), self._looking.next_due())
@@ -204,16 +183,20 @@ class Intake:
         return min(self._next_scan, self._looking.scan_due())
 
     def _work(self) -> None:
+        # A scan that is asked for from here on waits for the next look at the folder: it may be
+        # asked for because another folder has taken its place.
+        with self._changed:
+            scan, self._scan_wanted = self._scan_wanted, False
         if not self._sight.tend():
             self._looking.clear()
             self._await_folder()
             return
-        if self._paused:
-            return
+        if self._scan_wanted:
+            return  # the watcher is a new one; one scan serves both
         try:
             with self._changed:
                 hints, self._hints = self._hints, {}
-            if self._scan_wanted or self._clock.monotonic() >= self._scan_due():
+            if scan or self._clock.monotonic() >= self._scan_due():
                 self._scan()
             # That an unready file still changes is no news; that it was closed is.
             self._settle(
@@ -234,13 +217,11 @@ class Intake:
         with self._changed:
             self._hints.clear()
             self._scan_wanted = True
-        self._rest(lambda: False, self._limits.poll_every)
+        self._rest(self._limits.poll_every)
 
     def _scan(self) -> int:
         """Look at every file of the inbox; the truth that hints only hasten."""
         began = self._clock.monotonic()
-        with self._changed:
-            self._scan_wanted = False
         self._looking.begin_scan()
         self._unreadable = None
         entries = walk(
@@ -288,8 +269,6 @@ class Intake:
     def _hand_over(self, batch: list[Sighting]) -> None:
         """Give a batch to the ledger, again and again while the ledger cannot take it."""
         while True:
-            if self._paused:
-                self._rest(lambda: not self._paused)
             try:
                 self._admit(batch)
             except EnvironmentFaultError as fault:
@@ -306,7 +285,7 @@ class Intake:
             )
         self._fault = fault
         self._pause = min(max(2 * self._pause, self._limits.poll_every), _LONGEST_PAUSE)
-        self._rest(lambda: False, self._pause)
+        self._rest(self._pause)
 
     def _recovered(self) -> None:
         if self._fault is not None:
@@ -317,15 +296,15 @@ class Intake:
     def _note_unreadable(self, fault: EnvironmentFaultError) -> None:
         self._unreadable = fault.message
 
-    def _rest(self, over: Callable[[], bool], seconds: float = math.inf) -> None:
-        """Wait until `over`, `seconds` at most, with an eye on the folder all the while."""
+    def _rest(self, seconds: float) -> None:
+        """Wait for so long, with an eye on the folder all the while."""
         end = self._clock.monotonic() + seconds
         while True:
             pause = min(end, self._sight.due()) - self._clock.monotonic()
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or over(), max(0.0, pause))
+                self._changed.wait_for(lambda: self._stopping, max(0.0, pause))
             self._check_stop()
-            if over() or self._clock.monotonic() >= end:
+            if self._clock.monotonic() >= end:
                 return
             self._sight.tend()
 
