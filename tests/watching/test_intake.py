@@ -198,10 +198,15 @@ class TestAnotherFolder:
         monkeypatch.setattr(Sight, "tend", tend_and_then)
         armed = threading.Event()
         intake = start(limits=Limits(rescan_every=3600.0, canary_every=3600.0))
+        assert eventually(lambda: intake.last_seen() is not None and not os.listdir(inbox))
         assert intake.wait_idle(PATIENCE)
+        first = inbox.with_name("first.jpg")
+        first.write_bytes(JPEG)
+        before = intake.last_scan()
         armed.set()
-        (inbox / "first.jpg").write_bytes(JPEG)
+        first.rename(inbox / "first.jpg")  # one event, so that nothing else brings a second look
         assert replaced.wait(PATIENCE)
+        assert eventually(lambda: intake.last_scan() != before)
         (inbox / "second.jpg").write_bytes(JPEG)
         assert ledger.has(b"second.jpg")
 
