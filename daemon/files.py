@@ -12,6 +12,7 @@ import fcntl
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # sys/stdio.h, macOS
 _AT_FDCWD = -100
 _LATEST = (1 << 63) - 1  # nanoseconds since 1970: the year 2262
+_blocks = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,17 @@ def open_regular(path: bytes, *, folder: int | None = None) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def block_buffer(size: int) -> memoryview:
+    """This thread's one buffer for blocks of files, of at least so many bytes.
+
+    It is kept, so that memory does not grow with files, and no block costs fresh pages.
+    """
+    buffer: memoryview | None = getattr(_blocks, "buffer", None)
+    if buffer is None or len(buffer) < size:
+        buffer = _blocks.buffer = memoryview(bytearray(size))
+    return buffer
 
 
 def sync_folder(path: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from daemon.delivery.destination import Parcel, Progress
 from daemon.delivery.throttle import Throttle
 from daemon.errors import DeliveryError, Kind, StoppedError
-from daemon.files import environment_fault, identity, is_environment
+from daemon.files import block_buffer, environment_fault, identity, is_environment
 from daemon.limits import DEFAULT, KIB
 
 WHOLE: Final = 64 * KIB
@@ -20,7 +20,6 @@ WHOLE: Final = 64 * KIB
 
 _SLOWEST_BLOCK: Final = KIB
 _ESCAPES: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
-_buffers = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class FileBody:
         self._progress(self._size)
 
     def _file(self) -> Iterator[memoryview]:
-        buffer = _buffer(self._block)
+        buffer = block_buffer(self._block)
         offset = 0
         while offset < self._size:
             wanted = min(self._block, self._size - offset)
@@ -196,12 +195,3 @@ class FileBody:
 def _gentle(block: int, rate: int) -> int:
     """A block small enough that a limited upload flows rather than coming in bursts."""
     return max(min(block, rate // 10), _SLOWEST_BLOCK)
-
-
-def _buffer(size: int) -> memoryview:
-    """This thread's one buffer; kept, so that memory does not grow with files or attempts."""
-    buffer: memoryview | None = getattr(_buffers, "view", None)
-    if buffer is None or len(buffer) < size:
-        buffer = memoryview(bytearray(size))
-        _buffers.view = buffer
-    return buffer

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from daemon import turns
 from daemon.errors import InboxdError, Kind, StoppedError
-from daemon.files import identity
+from daemon.files import block_buffer, identity
 from daemon.validation.media_type import HEAD
 
 
@@ -33,18 +33,21 @@ def read_content(
     `stop`, OSError where it cannot be read.
     """
     size = before.st_size
-    head = os.pread(descriptor, min(size, max(block, HEAD)), 0) if size else b""
-    digest = sha256(head)
-    if size > len(head):
-        buffer = memoryview(bytearray(block))
+    if size <= block:
+        whole = os.pread(descriptor, size, 0) if size else b""
+        digest, head, tail = sha256(whole), whole[:HEAD], whole[-HEAD:]
+    else:
+        digest = sha256()
+        buffer = block_buffer(block)
         with turns.waiting():  # hashing needs no turn, it runs beside Python
-            for count in _blocks(descriptor, buffer, len(head), size):
+            for count in _blocks(descriptor, buffer, size):
                 if stop.is_set():
                     raise StoppedError
                 digest.update(buffer[:count])
-    tail = head if size <= HEAD else os.pread(descriptor, HEAD, size - HEAD)
+        head = os.pread(descriptor, HEAD, 0)
+        tail = os.pread(descriptor, HEAD, size - HEAD)
     check_unchanged(descriptor, before)
-    return Content(size, digest.hexdigest(), head[:HEAD], tail)
+    return Content(size, digest.hexdigest(), head, tail)
 
 
 def check_unchanged(descriptor: int, before: os.stat_result) -> None:
@@ -53,8 +56,9 @@ def check_unchanged(descriptor: int, before: os.stat_result) -> None:
         raise InboxdError("changed", "the file was changed while it was read", kind=Kind.TRANSIENT)
 
 
-def _blocks(descriptor: int, buffer: memoryview, place: int, size: int) -> Iterator[int]:
+def _blocks(descriptor: int, buffer: memoryview, size: int) -> Iterator[int]:
     """Fill a buffer with one block of a file after another; yields how much there is in it."""
+    place = 0
     while place < size and (count := os.preadv(descriptor, [buffer[: size - place]], place)):
         yield count
         place += count
