@@ -110,8 +110,8 @@ class StoppedError(InboxdError):
 
     kind = Kind.TRANSIENT
 
-    def __init__(self, message: str = "stopped before it was finished") -> None:
-        super().__init__("stopped", message)
+    def __init__(self) -> None:
+        super().__init__("stopped", "stopped before it was finished")
 
 
 class ReadingError(InboxdError):

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.errors import EnvironmentFaultError
+from daemon.limits import MIB
 
 _ENVIRONMENT_ERRNOS = frozenset(
     {
@@ -36,6 +37,7 @@ _ENVIRONMENT_ERRNOS = frozenset(
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # sys/stdio.h, macOS
 _AT_FDCWD = -100
+_MODE = 0o640
 _LATEST = (1 << 63) - 1  # nanoseconds since 1970: the year 2262
 _blocks = threading.local()
 
@@ -86,14 +88,14 @@ def display(name: bytes) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def open_regular(path: bytes, *, folder: int | None = None) -> int:
+def open_regular(path: bytes) -> int:
     """Open a regular file for reading without following a link or waiting for a writer.
 
     Returns the descriptor. Raises OSError (ELOOP for a symlink, EINVAL for what is not a regular
     file); the caller decides what that says about the file.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-    descriptor = os.open(path, flags, dir_fd=folder)
+    descriptor = os.open(path, flags)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
@@ -132,18 +134,22 @@ def sync_folders(paths: Iterable[bytes]) -> None:
         sync_folder(path)
 
 
-def write_new(path: bytes, data: bytes, *, mode: int = 0o640) -> int:
+def write_new(path: bytes, data: bytes) -> int:
     """Write a file anew and return its descriptor, not yet synced; the caller syncs and closes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, mode)
+    descriptor = os.open(path, flags, _MODE)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        _write_all(descriptor, data)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def write_durably(path: bytes, data: bytes, *, temporary: bytes | None = None) -> None:
@@ -216,23 +222,19 @@ def _move_special(source: bytes, target: bytes, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(source), target)
     else:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
     sync_folder(os.path.dirname(target))
     os.unlink(source)
 
 
-def copy_durably(source: bytes, target: bytes, *, block: int = 1 << 20) -> None:
+def copy_durably(source: bytes, target: bytes) -> None:
     """Copy content and times of a regular file and sync the copy; replaces `target`."""
     reading = open_regular(source)
     try:
-        writing = os.open(
-            target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640
-        )
+        writing = write_new(target, b"")
         try:
-            while data := os.read(reading, block):
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(writing, view) :]
+            while data := os.read(reading, MIB):
+                _write_all(writing, data)
             status = os.fstat(reading)
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
             os.fsync(writing)

@@ -1,4 +1,4 @@
-"""All bounds that are not configuration, in one place."""
+"""Bounds that are not configuration, are shared, or that a test makes smaller."""
 
 from __future__ import annotations
 
@@ -68,8 +68,6 @@ class Limits:
     """What is under way gets this long to finish after a stop."""
     interrupt_timeout: float = 10.0
     """What is ended at once gets this long to notice."""
-    max_display_name: int = 200
-    """Characters of a name shown to people."""
 
 
 DEFAULT = Limits()

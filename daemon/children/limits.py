@@ -6,7 +6,7 @@ import math
 import resource
 from dataclasses import dataclass
 
-MIB = 1024 * 1024
+from daemon.limits import DEFAULT, MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class ChildLimits:
     """Address space (RLIMIT_AS), libraries and stacks included."""
     cpu: float
     """Processor time of one task, all threads together (RLIMIT_CPU)."""
-    tasks: int = 500
+    tasks: int = DEFAULT.child_tasks
     """Requests that one child answers before it is replaced."""
     file_size: int = 64 * MIB
     """The largest file it may write (RLIMIT_FSIZE)."""

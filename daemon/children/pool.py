@@ -64,16 +64,6 @@ class ChildPool:
         finally:
             self._give_back(child)
 
-    def warm(self, stop: threading.Event | None = None) -> None:
-        """Start as many children as may run; raises as `run` does where one cannot be started."""
-        taken: list[Child] = []
-        try:
-            for _place in range(self._size):
-                taken.append(self._take(stop))  # noqa: PERF401 - what was taken must be given back
-        finally:
-            for child in taken:
-                self._give_back(child)
-
     def close(self) -> None:
         """Kill all children at once; requests under way and later ones raise StoppedError."""
         with self._changed:

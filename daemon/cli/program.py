@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -89,4 +89,3 @@ ConfigFile = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
 ]
-Command = Callable[..., int]

@@ -281,7 +281,7 @@ class Intake:
         """Say once what stands in the way, and wait before the next try, longer each time."""
         if self._fault is None:
             self._report(
-                "environment.paused", inbox=self._inbox, code=fault.code, reason=fault.message
+                "environment.paused", inbox=self._inbox, code=fault.code, message=fault.message
             )
         self._fault = fault
         self._pause = min(max(2 * self._pause, self._limits.poll_every), _LONGEST_PAUSE)

@@ -173,7 +173,7 @@ class Sight:
         """Without a watcher, each new try brings a scan, so files still get through."""
         if self._fault is None:
             self._report(
-                "environment.paused", inbox=self._inbox, code=fault.code, reason=fault.message
+                "environment.paused", inbox=self._inbox, code=fault.code, message=fault.message
             )
         self._fault = fault
         self._next_try = self._clock.monotonic() + self._pause

@@ -201,7 +201,7 @@ def test_a_stop_ends_a_request_at_once(make_pool: MakePool) -> None:
 def test_a_stop_ends_the_wait_for_a_free_child(make_pool: MakePool) -> None:
     """Who waits in line leaves it when told, and the one at work is not disturbed."""
     pool = make_pool("misbehave")
-    pool.warm()
+    pool.run("pid", timeout=SOON)
     stop_first = threading.Event()
     first = in_thread(lambda: pool.run("wait", timeout=SOON, stop=stop_first))
     stop = threading.Event()
@@ -215,7 +215,6 @@ def test_a_stop_ends_the_wait_for_a_free_child(make_pool: MakePool) -> None:
 def test_two_children_work_at_once(make_pool: MakePool) -> None:
     """A second request does not wait for the first where there are two places."""
     pool = make_pool("misbehave", size=2)
-    pool.warm()
     stop = threading.Event()
     first = in_thread(lambda: pool.run("wait", timeout=SOON, stop=stop))
     assert isinstance(pool.run("pid", timeout=SOON), int)
