@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +16,7 @@ from daemon.jobs.state_folder import StateFolder
 from daemon.limits import Limits
 from daemon.observing.events import Event
 from daemon.service import Service
+from tests.waiting import wait_until
 
 QUICK = Limits(
     rescan_every=0.5,
@@ -52,18 +51,6 @@ class ListLog:
     def of(self, event: Event) -> list[dict[str, Any]]:
         """The fields of every event of one kind."""
         return [entry.fields for entry in self.entries if entry.event is event]
-
-
-def wait_until(
-    condition: Callable[[], object], what: str | Callable[[], str], seconds: float = 20.0
-) -> None:
-    """Return as soon as a condition holds; fail with `what` when it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, (
-            f"waited {seconds:g} s for {what if isinstance(what, str) else what()}"
-        )
-        time.sleep(0.005)
 
 
 class Daemon:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,11 @@ from daemon.children.errors import (
 from daemon.children.limits import ChildLimits
 from daemon.children.pool import ChildPool
 from daemon.errors import EnvironmentFaultError, Kind, StoppedError
+from tests.waiting import PATIENCE, eventually
 
 MIB = 1024 * 1024
 LIMITS = ChildLimits(memory=512 * MIB, cpu=5.0, answer=MIB)
-SOON = 20.0
+SOON = PATIENCE
 
 MakePool = Callable[..., ChildPool]
 
@@ -45,16 +45,6 @@ def make_pool() -> Iterator[MakePool]:
     yield make
     for pool in pools:
         pool.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    """Whether something comes true before long."""
-    until = time.monotonic() + SOON
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        threading.Event().wait(0.01)
-    return True
 
 
 def is_gone(pid: int) -> bool:
@@ -165,7 +155,7 @@ def test_a_child_that_hangs_up_and_lives_on_is_killed(
     with pytest.raises(ChildDiedError):
         pool.run("hang up", timeout=SOON)
     assert isinstance(pid, int)
-    assert wait_until(lambda: is_gone(pid))
+    assert eventually(lambda: is_gone(pid))
 
 
 def test_a_child_is_replaced_after_its_tasks(make_pool: MakePool) -> None:
@@ -182,7 +172,7 @@ def test_a_child_that_died_at_rest_is_replaced_unnoticed(make_pool: MakePool) ->
     pid = pool.run("pid", timeout=SOON)
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: is_gone(pid))
+    assert eventually(lambda: is_gone(pid))
     assert pool.run("pid", timeout=SOON) != pid
 
 
@@ -252,7 +242,7 @@ def test_closing_ends_what_is_under_way(make_pool: MakePool) -> None:
     pool.close()
     assert isinstance(working(), StoppedError)
     assert isinstance(waiting(), StoppedError)
-    assert wait_until(lambda: is_gone(pid))
+    assert eventually(lambda: is_gone(pid))
     with pytest.raises(StoppedError):
         pool.run("pid", timeout=SOON)
 
@@ -319,7 +309,7 @@ def test_what_a_child_started_goes_with_it(make_pool: MakePool) -> None:
     assert isinstance(pid, int)
     assert not is_gone(pid)
     pool.close()
-    assert wait_until(lambda: is_gone(pid))
+    assert eventually(lambda: is_gone(pid))
 
 
 def test_a_terminal_or_service_stop_does_not_reach_a_child(make_pool: MakePool) -> None:
@@ -383,7 +373,7 @@ def test_a_killed_parent_leaves_no_child(wrong: str) -> None:
         assert len(pids) == 2
         assert not any(map(is_gone, pids))
         parent.kill()
-    assert wait_until(lambda: all(map(is_gone, pids)))
+    assert eventually(lambda: all(map(is_gone, pids)))
 
 
 def in_thread(work: Callable[[], object]) -> Callable[[], object]:

@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from daemon.cli.main import app
 from daemon.jobs.state_folder import StateFolder
 from tests.cli.conftest import ROOT, Command
 from tests.cli.test_check_command import dead_port
+from tests.waiting import wait_until
 
 CONFIG = """\
 state: state
@@ -149,7 +148,7 @@ class TestRun:
             [sys.executable, "-m", "daemon", "run", "-c", path], cwd=ROOT, stderr=subprocess.PIPE
         )
         try:
-            until((tmp_path / "done" / "good.png").exists)
+            wait_until((tmp_path / "done" / "good.png").exists, "the file to be done")
             status = answer(inboxd, "status", "-c", path)
             assert (status["running"], status["pid"]) == (True, daemon.pid)
             daemon.send_signal(signal.SIGTERM)
@@ -158,14 +157,6 @@ class TestRun:
             daemon.kill()
         assert daemon.returncode == 0
         assert json.loads(events.splitlines()[-1])["event"] == "daemon.stopped"
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
-    """Wait for a condition, with a bound."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.02)
 
     def test_a_secret_that_is_not_there(self, inboxd: Command, tmp_path: Path) -> None:
         """Exit code 2, and the line of the key."""

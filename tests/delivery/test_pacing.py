@@ -11,19 +11,7 @@ from daemon.delivery.attempts import Delivered, Failed, Parked
 from daemon.delivery.destination import Acknowledgement
 from daemon.delivery.pacing import Breaker, Lane
 from daemon.errors import DeliveryError, Kind
-
-
-class StoppedClock:
-    """A clock that moves when told."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def now(self) -> float:
-        return self.time + 1_000_000
+from tests.waiting import StoppedClock
 
 
 def in_threads(threads: list[threading.Thread]) -> Callable[[Callable[[], None]], None]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from daemon.demo.samples import draw_samples
 from daemon.jobs.model import ReadingState, State
 from tests.receiver import Receiver
-from tests.running import Daemon, http, wait_until
+from tests.running import Daemon, http
+from tests.waiting import wait_until
 
 READ = 'accept: ["image/*", "application/pdf", "text/plain"]'
 

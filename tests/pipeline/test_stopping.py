@@ -18,7 +18,8 @@ from daemon.jobs.state_folder import StateFolder
 from daemon.observing.events import Event
 from daemon.service import Service
 from tests.receiver import Receiver, ok, silent, status, thinking
-from tests.running import QUICK, Daemon, ListLog, http, wait_until
+from tests.running import QUICK, Daemon, ListLog, http
+from tests.waiting import wait_until
 
 DELIVER = "deliver: [server]"
 

@@ -13,7 +13,8 @@ from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
 from tests.receiver import Receiver, lost_answer, ok, status, thinking
-from tests.running import Daemon, http, wait_until
+from tests.running import Daemon, http
+from tests.waiting import wait_until
 
 DELIVER = "deliver: [server]"
 

@@ -14,7 +14,8 @@ import pytest
 from daemon.errors import LedgerError
 from daemon.jobs.model import State
 from daemon.observing.events import Event
-from tests.running import QUICK, Daemon, wait_until
+from tests.running import QUICK, Daemon
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

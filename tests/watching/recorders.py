@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from daemon.errors import EnvironmentFaultError
 from daemon.jobs.model import Sighting
 from daemon.watching.watcher import Hint
-
-PATIENCE = 10.0
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether something that announces itself to nobody comes to hold within a bounded time."""
-    end = time.monotonic() + PATIENCE
-    pause = threading.Event()
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        pause.wait(0.005)
-    return True
+from tests.waiting import PATIENCE
 
 
 class Hints:

@@ -10,19 +10,9 @@ import pytest
 from daemon.limits import Limits
 from daemon.watching.canary import Canary
 from daemon.watching.names import CANARY_NAME
+from tests.waiting import StoppedClock
 
 LIMITS = Limits(canary_every=20.0, canary_within=10.0)
-
-
-class StoppedClock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def now(self) -> float:
-        return self.time
 
 
 @pytest.fixture

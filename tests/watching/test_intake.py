@@ -24,7 +24,8 @@ from daemon.watching.intake import BATCH, Intake
 from daemon.watching.names import CANARY_NAME
 from daemon.watching.probe import Look, observe
 from daemon.watching.sight import Sight
-from tests.watching.recorders import PATIENCE, Ledger, eventually
+from tests.waiting import PATIENCE, eventually
+from tests.watching.recorders import Ledger
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(3000) + b"\xff\xd9"
 LIMITS = Limits(poll_every=0.02, patience=3.0, canary_every=60.0, canary_within=30.0)

@@ -16,7 +16,8 @@ from daemon.config.model import InboxConfig
 from daemon.files import Identity, identity
 from daemon.limits import Limits
 from daemon.watching.intake import Intake
-from tests.watching.recorders import PATIENCE, Ledger, eventually
+from tests.waiting import PATIENCE, eventually
+from tests.watching.recorders import Ledger
 
 NAMES = ("a", "b", "one/a", "one/b", "one/two/a", "three/a")
 FOLDERS = ("one", "one/two", "three", "three/four")

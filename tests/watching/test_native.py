@@ -18,7 +18,8 @@ from daemon.errors import EnvironmentFaultError
 from daemon.watching.inotify_limits import limit_fault
 from daemon.watching.native import NativeWatcher
 from daemon.watching.watcher import Hint
-from tests.watching.recorders import PATIENCE, Hints
+from tests.waiting import PATIENCE
+from tests.watching.recorders import Hints
 
 
 def watcher_on(folder: Path, hints: Hints, *, recursive: bool = False) -> NativeWatcher:
