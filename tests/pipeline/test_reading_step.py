@@ -15,7 +15,7 @@ READ = 'accept: ["image/*", "application/pdf", "text/plain"]'
 
 
 def test_a_receipt_is_read_while_it_is_delivered(tmp_path: Path) -> None:
-    """The sidecar has the text and the fields; the text is nowhere else."""
+    """The sidecar has the text and the fields; the text is in no ledger and no log."""
     sample = next(s for s in draw_samples() if s.name.endswith(".png"))
     assert sample.facts is not None
     with Receiver() as receiver:
@@ -33,6 +33,10 @@ def test_a_receipt_is_read_while_it_is_delivered(tmp_path: Path) -> None:
     assert os.listdir(daemon.work) == []
     ledger = b"".join(p.read_bytes() for p in (tmp_path / "state").iterdir())
     assert sample.facts.merchant.encode() not in ledger
+    logged = repr(daemon.log.entries)
+    assert sample.name in logged
+    for line in facts["ocr"]["text"].splitlines():
+        assert len(line) < 8 or line not in logged
 
 
 def test_reading_that_takes_too_long_leaves_the_job_done_without_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -51,6 +51,10 @@ class Outcome:
     not_received: list[str] = field(default_factory=list)
     several_keys: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
+    misplaced: list[str] = field(default_factory=list)
+    """Files that lay nowhere, or in two places, when the daemon had been killed."""
+    disagreements: str = ""
+    """What `inboxd verify` found in the end."""
 
 
 class KillRun:
@@ -64,6 +68,9 @@ class KillRun:
         self._contents = self._make_contents(files)
         self._inbox = folder / "inbox"
         self._inbox.mkdir()
+        self._dropped: dict[str, bytes] = {}
+        self._misplaced: list[str] = []
+        self._half_sidecars: list[str] = []
 
     def run(self) -> Outcome:
         """Do it all and look at the end state."""
@@ -75,7 +82,7 @@ class KillRun:
                 left = self._kills - number
                 self._live_and_die(config, [waiting.pop() for _ in range(-(-len(waiting) // left))])
             self._finish(config)
-            return self._outcome(receiver)
+            return self._outcome(receiver, _verify(config))
 
     def _make_contents(self, count: int) -> dict[str, bytes]:
         contents = {}
@@ -115,9 +122,28 @@ class KillRun:
         finally:
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """See that each file lies in one place and no sidecar is half, at this very moment."""
+        found: Counter[bytes] = Counter()
+        for folder in ("inbox", "work", "done", "rejected"):
+            place = self._folder / folder
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.name.startswith("."):
+                    continue
+                if path.suffix == ".json":
+                    if not _is_json(path):
+                        self._half_sidecars.append(path.name)
+                else:
+                    found[_mark(path.read_bytes())] += 1
+        self._misplaced += [
+            name for name, content in self._dropped.items() if found[_mark(content)] != 1
+        ]
 
     def _drop(self, name: str, content: bytes) -> None:
         """Write in place, or beside and rename, as programs do."""
+        self._dropped[name] = content
         target = self._inbox / name
         if self._pick.random() < 0.5:
             target.write_bytes(content)
@@ -143,9 +169,15 @@ class KillRun:
         done = self._folder / "done"
         return not done.is_dir() or len(os.listdir(done)) < 2 * len(self._contents)
 
-    def _outcome(self, receiver: Receiver) -> Outcome:
+    def _outcome(self, receiver: Receiver, disagreements: str) -> Outcome:
         done = self._folder / "done"
-        outcome = Outcome(self._kills, len(receiver.requests))
+        outcome = Outcome(
+            self._kills,
+            len(receiver.requests),
+            bad_sidecars=self._half_sidecars,
+            misplaced=self._misplaced,
+            disagreements=disagreements,
+        )
         keys = defaultdict(set)
         whole = set()
         for request in receiver.requests:
@@ -169,6 +201,26 @@ class KillRun:
             extra = names - expected if folder == "done" else names
             outcome.left_over.extend(f"{folder}/{name}" for name in sorted(extra))
         return outcome
+
+
+def _mark(content: bytes) -> bytes:
+    """What tells a file from all others of the run, cheaply."""
+    return b"%d " % len(content) + content[:64] + content[-64:]
+
+
+def _verify(config: Path) -> str:
+    """What `inboxd verify` says where it does not end with 0."""
+    command = [sys.executable, "-m", "daemon", "verify", "-c", str(config)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.stdout + ended.stderr if ended.returncode else ""
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _is_complete(path: Path, digest: str) -> bool:

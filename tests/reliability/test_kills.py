@@ -1,4 +1,4 @@
-"""Promises 1, 2, 4 and 6 under kill -9."""
+"""Promises 1, 2, 4, 6 and 7 under kill -9."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from tests.reliability.killing import KillRun, Outcome
 
 
 def _assert_nothing_lost(outcome: Outcome) -> None:
+    assert outcome.misplaced == []
     assert outcome.not_done == []
     assert outcome.bad_sidecars == []
     assert outcome.not_received == []
     assert outcome.several_keys == []
     assert outcome.left_over == []
+    assert outcome.disagreements == ""
 
 
 def test_a_few_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path: Path) -> None:
