@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
 from daemon import turns
 
 _SLEEPERS = 64
+_SLICE = 0.004
+"""Seconds for which a thread goes on with what waits before it lets another have its turn."""
 
 Task = Callable[[], None]
 
@@ -31,6 +34,7 @@ class WorkerPool:
         self._active = 0
         self._idle = 0
         self._sleeping = 0
+        self._returning = 0
         self._stopping = False
         self._number = 0
 
@@ -59,8 +63,10 @@ class WorkerPool:
         finally:
             with self._lock:
                 self._sleeping -= 1
+                self._returning += 1
                 while self._active >= self._slots:
                     self._slot.wait()
+                self._returning -= 1
                 self._active += 1
 
     def stop(self, timeout: float) -> bool:
@@ -89,8 +95,19 @@ class WorkerPool:
     def _run(self) -> None:
         while (task := self._next()) is not None:
             with turns.computing():
-                task()
+                self._work_off(task)
+
+    def _work_off(self, first: Task) -> None:
+        """Run a task, and for a moment those that wait behind it, all in one turn."""
+        task: Task | None = first
+        until = time.monotonic() + _SLICE
+        while task is not None:
+            task()
             with self._lock:
+                if self._tasks and not self._returning and time.monotonic() < until:
+                    task = self._tasks.popleft()
+                    continue
+                task = None
                 self._active -= 1
                 self._slot.notify()  # someone who waited may want the slot back
 
