@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.receiver import Receiver, failing_at_random
+from tests.waiting import eventually, wait_until
 
 _CONFIG = """\
 state: state
@@ -66,6 +67,7 @@ class KillRun:
         self._seed = seed
         self._pick = random.Random(seed)
         self._contents = self._make_contents(files)
+        self._log = folder / "log.jsonl"
         self._inbox = folder / "inbox"
         self._inbox.mkdir()
         self._dropped: dict[str, bytes] = {}
@@ -98,8 +100,7 @@ class KillRun:
         return contents
 
     def _start(self, config: Path) -> subprocess.Popen[bytes]:
-        log = (self._folder / "log.jsonl").open("ab")
-        with log:
+        with self._log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "daemon", "run", "-c", str(config)],
                 stderr=log,
@@ -154,11 +155,12 @@ class KillRun:
 
     def _finish(self, config: Path) -> None:
         """Let the daemon live until nothing is left to do, then stop it in good order."""
+        before = self._log.stat().st_size
         daemon = self._start(config)
         try:
-            end = time.monotonic() + 120
-            while time.monotonic() < end and self._unfinished():
-                time.sleep(0.05)
+            # A signal that comes before it is ready ends it as any program.
+            wait_until(lambda: b'"daemon.ready"' in self._log.read_bytes()[before:], "the start")
+            eventually(lambda: not self._unfinished(), 120)
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(60) == 0
         finally:
