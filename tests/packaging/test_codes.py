@@ -46,7 +46,11 @@ def made(tree: ast.AST) -> Iterator[str]:
             name = getattr(node.func, "id", "")
             code = text_of(node.args[0])
             raised = name.endswith("Error") and name not in UNSEEN
-            if code is not None and " " not in code and (raised or name in ("Fault", "refusal")):
+            if (
+                code is not None
+                and " " not in code
+                and (raised or name in ("Fault", "refusal", "Disagreement"))
+            ):
                 yield code
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
             # A table from what happened to code and message.
