@@ -58,17 +58,23 @@ class Inboxes:
             intake.rescan()
 
     def idle(self) -> bool:
-        """Whether all that was hinted or scanned is in the ledger and nothing is settling."""
-        return all(intake.idle() for intake in self._intakes.values())
+        """Whether all that can be noticed is in the ledger and nothing is settling.
+
+        An inbox that is held up, such as one that is missing, does not keep the others waiting.
+        """
+        return all(intake.idle() or intake.held_up() for intake in self._intakes.values())
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait up to so many seconds for each inbox to be idle; tells whether all are."""
-        return all(intake.wait_idle(seconds) for intake in self._intakes.values())
+        """As `idle`, after waiting up to so many seconds for each inbox to become so."""
+        return all(
+            intake.wait_idle(seconds) or intake.held_up() for intake in self._intakes.values()
+        )
 
     def only_long_open(self, seconds: float) -> bool:
         """Whether all that is not taken in yet has been settling for so long."""
         return all(
-            intake.idle() or self._stubborn(intake, seconds) for intake in self._intakes.values()
+            intake.idle() or intake.held_up() or self._stubborn(intake, seconds)
+            for intake in self._intakes.values()
         )
 
     def trouble(self) -> dict[str, str]:

@@ -194,9 +194,9 @@ class Service:
                 next_tending = self._clock.monotonic() + _SHOW_EVERY
                 self._tend()
             watch(self._pipeline)
-            if self._inboxes.trouble() or self._pipeline.paused() is not None:
-                # A cron job must not wait for a person to mount a folder or to free a disk.
-                self._held_up = True
+            # A cron job must not wait for a person to mount a folder or to free a disk.
+            self._held_up = self._pipeline.paused() is not None or bool(self._inboxes.trouble())
+            if self._pipeline.paused() is not None:
                 break
             self._left_open = not taken and self._inboxes.only_long_open(self._limits.once_waits)
             if self._pipeline.coordinator.idle() and (self._inboxes.idle() or self._left_open):

@@ -69,14 +69,15 @@ def _everything(config: Config, document: Document, *, offline: bool) -> Iterato
 
 
 def _inbox(key: str, inbox: InboxConfig) -> Iterator[Found]:
-    yield _folder(f"{key}.path", inbox.path, _use(inbox.path))
+    writes = inbox.originals != "keep"
+    yield _folder(f"{key}.path", inbox.path, _use(inbox.path, writes=writes))
     for end, folder in (
         ("done", inbox.done_folder),
         ("rejected", inbox.rejected_folder),
         ("work", inbox.work_folder),
     ):
         yield _folder(f"{key}.{end}", folder, _make_or_use(folder))
-    if inbox.originals != "keep" and _device(inbox.work_folder) != _device(inbox.path):
+    if writes and _device(inbox.work_folder) != _device(inbox.path):
         yield Found(
             f"{key}.work",
             f"{inbox.work_folder} is on another disk than the inbox, so that taking a file could "
@@ -91,16 +92,18 @@ def _folder(key: str, folder: Path, obstacle: str | None) -> Found:
     return Found(key, f"{folder} can be used")
 
 
-def _use(folder: Path) -> str | None:
-    """What keeps us from working in a folder; None where nothing does."""
+def _use(folder: Path, *, writes: bool = True) -> str | None:
+    """What keeps us from reading and, unless not `writes`, writing in a folder; else None."""
     if not folder.exists():
         return "does not exist, or lies where we may not look; create it"
     if not folder.is_dir():
         return "is not a folder"
     effective = os.access in os.supports_effective_ids
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
-        return f"cannot be read and written by user {os.geteuid()}; give it the rights"
-    return _room(folder)
+    rights = os.R_OK | os.X_OK | (os.W_OK if writes else 0)
+    if not os.access(folder, rights, effective_ids=effective):
+        needed = "read and written" if writes else "read"
+        return f"cannot be {needed} by user {os.geteuid()}; give it the rights"
+    return _room(folder) if writes else None
 
 
 def _make_or_use(folder: Path) -> str | None:

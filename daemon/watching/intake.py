@@ -115,6 +115,10 @@ class Intake:
             return self._fault.message
         return self._sight.trouble() or self._unreadable
 
+    def held_up(self) -> bool:
+        """Whether no file is noticed or queued until something outside changes."""
+        return self._fault is not None or self._sight.missing()
+
     def polling(self) -> str | None:
         """Why the inbox is polled although events were wanted; else None."""
         return self._sight.polling()
@@ -223,12 +227,12 @@ class Intake:
         """Look at every file of the inbox; the truth that hints only hasten."""
         began = self._clock.monotonic()
         self._looking.begin_scan()
-        self._unreadable = None
+        unreadable: list[str] = []
         entries = walk(
             self._folder,
             recursive=self._config.recursive,
             skip=self._selection.excludes,
-            on_unreadable=self._note_unreadable,
+            on_unreadable=lambda fault: unreadable.append(fault.message),
         )
         try:
             count = self._settle(
@@ -240,6 +244,7 @@ class Intake:
             return 0  # it went away under us, which the next look at the folder will report
         except OSError as error:
             raise environment_fault(error, f"scan {self._config.path}") from error
+        self._note_unreadable(unreadable[0] if unreadable else None)
         self._last_scan = now = self._clock.monotonic()
         self._next_scan = now + max(self._limits.rescan_every, (now - began) * _SCAN_SHARE)
         return count
@@ -293,8 +298,13 @@ class Intake:
             self._pause = 0.0
             self._report("environment.resumed", inbox=self._inbox)
 
-    def _note_unreadable(self, fault: EnvironmentFaultError) -> None:
-        self._unreadable = fault.message
+    def _note_unreadable(self, reason: str | None) -> None:
+        """Say of a folder in the inbox that it cannot be listed, once, and when it can again."""
+        before, self._unreadable = self._unreadable, reason
+        if reason is not None and reason != before:
+            self._report("inbox.missing", inbox=self._inbox, reason=reason)
+        elif reason is None and before is not None:
+            self._report("inbox.restored", inbox=self._inbox, path=str(self._config.path))
 
     def _rest(self, seconds: float) -> None:
         """Wait for so long, with an eye on the folder all the while."""

@@ -15,6 +15,7 @@ from daemon.watching.ending import HEAD, TAIL, Ending, judge_ending
 from daemon.watching.settle import FileKind, Lease
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_NO_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
@@ -65,7 +66,9 @@ def _unseen(error: OSError, full: bytes, known: Identity | None) -> Look:
         return _GONE_LOOK
     if error.errno in _OURS:
         raise environment_fault(error, f"look at {display(full)}") from error
-    # No rights on it, a broken disk, or replaced between two calls: a later look may tell more.
+    if error.errno in _NO_RIGHTS and known is not None:
+        return Look(FileKind.FORBIDDEN, known)
+    # A broken disk, or replaced between two calls: a later look may tell more.
     return Look(FileKind.UNREADABLE, known)
 
 

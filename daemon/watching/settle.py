@@ -20,6 +20,8 @@ class FileKind(StrEnum):
     """A link, FIFO, socket or device: never read, refused by name later."""
     FOLDER = "folder"
     GONE = "gone"
+    FORBIDDEN = "forbidden"
+    """We have no right to read it; its writer may still give us one."""
     UNREADABLE = "unreadable"
     """It is there and cannot be opened or read, which is no verdict on it."""
 
@@ -78,12 +80,15 @@ def settle(seen: Observation) -> Decision:
 
     An open file waits however long that takes. A closed one that looks whole is ready at once;
     where the kernel cannot tell, it must have been quiet for `settle`. What is empty or cut off is
-    given `patience` times that to grow, and is then ready, to be refused by name.
+    given `patience` times that to grow, and what we may not read as long to get the right; both
+    are then ready, to be refused by name.
     """
     if seen.kind in (FileKind.FOLDER, FileKind.GONE):
         return Ignore(str(seen.kind))
     if seen.kind is FileKind.SPECIAL:
         return Ready()
+    if seen.kind is FileKind.FORBIDDEN:
+        return _wait_until(seen, seen.patience * seen.settle, "may not be read by us")
     if seen.kind is FileKind.UNREADABLE:
         return _look_again(seen, "cannot be read")
     if seen.lease is Lease.OPEN:

@@ -69,6 +69,10 @@ class Sight:
             return self._missing
         return None if self._fault is None else self._fault.message
 
+    def missing(self) -> bool:
+        """Whether the folder was not there at the last look."""
+        return self._missing is not None
+
     def unprovable(self) -> str | None:
         """Why no probe file can be dropped, such as a read-only inbox; else None."""
         return self._canary.trouble()

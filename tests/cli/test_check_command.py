@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_a_folder_without_rights(
     result = inboxd("check", "-c", path)
     assert result.exit_code == 4
     assert f"{inbox} cannot be read and written by user" in result.stderr
+
+
+def test_an_inbox_whose_files_stay_need_not_be_writable(
+    inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `originals: keep` nothing is taken out of it."""
+    path = written(INBOX + "    originals: keep\n")
+    inbox = path.parent / "inbox"
+    monkeypatch.setattr(
+        "os.access", lambda at, rights, **_more: Path(at) != inbox or not rights & os.W_OK
+    )
+    assert inboxd("check", "-c", path).exit_code == 0
 
 
 def test_a_disk_that_is_full(inboxd: Command, written: Written, full_disk: None) -> None:

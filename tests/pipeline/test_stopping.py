@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,6 +187,46 @@ def test_once_says_when_an_inbox_is_missing(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     daemon.inbox.rmdir()
     assert _once(daemon) == 4
+
+
+def test_once_works_off_the_other_inboxes_when_one_is_missing(tmp_path: Path) -> None:
+    """All of their files, however many; and still it says that something stands in the way."""
+    daemon = Daemon(tmp_path)
+    text = daemon.config_path.read_text()
+    gone = "  gone: {path: none, done: gd, rejected: gr, work: gw, read: none}\n"
+    daemon.config_path.write_text(text.replace("inboxes:\n", f"inboxes:\n{gone}"))
+    for number in range(60):
+        daemon.drop(f"{number}.bin", b"%d" % number)
+    assert _once(daemon) == 4
+    assert len(os.listdir(daemon.done)) == 120
+
+
+def test_once_says_when_a_folder_in_an_inbox_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is worked off; what was not seen is told, and is not taken for nothing."""
+    daemon = Daemon(tmp_path, inbox="recursive: true")
+    (daemon.inbox / "sub").mkdir()
+    daemon.drop("r.bin")
+    forbid_listing(monkeypatch, b"sub")
+    log = ListLog()
+    service = Service(load(daemon.config_path), log, path=daemon.config_path, limits=QUICK)
+    assert service.once() == 4
+    assert (daemon.done / "r.bin").exists()
+    (told,) = log.of(Event.INBOX_MISSING)
+    assert "sub" in told["reason"]
+
+
+def forbid_listing(monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
+    """Take the right to list a folder away, which root would have all the same."""
+    scandir = os.scandir
+
+    def forbidding(path: Any) -> Any:
+        if os.path.basename(path) == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidding)
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:

@@ -103,8 +103,15 @@ class TestObserve:
         assert look(tmp_path / "none" / "none").kind is FileKind.GONE
 
     def test_no_rights(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that we may not open is unreadable, not gone."""
+        """A file that we may not open is forbidden to us, not gone."""
         fail_open(monkeypatch, 13)
+        found = look(file)
+        assert found.kind is FileKind.FORBIDDEN
+        assert found.identity is not None
+
+    def test_broken(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that the disk does not give is unreadable, which says nothing about the file."""
+        fail_open(monkeypatch, 5)
         found = look(file)
         assert found.kind is FileKind.UNREADABLE
         assert found.identity is not None

@@ -76,6 +76,12 @@ class TestSettle:
         """A file that we cannot open is never called gone or ready."""
         assert isinstance(settle(replace(WHOLE, kind=FileKind.UNREADABLE)), Wait)
 
+    def test_forbidden(self) -> None:
+        """A file that we may not read is given time to become readable and is then refused."""
+        forbidden = replace(WHOLE, kind=FileKind.FORBIDDEN, lease=Lease.UNKNOWN)
+        assert isinstance(settle(forbidden), Wait)
+        assert settle(replace(forbidden, quiet=10.0)) == Ready()
+
     @given(observations)
     def test_never_ready_while_open(self, seen: Observation) -> None:
         """No regular file is ready while anyone has it open for writing."""
