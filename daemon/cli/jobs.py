@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,31 +12,16 @@ from daemon.cli.output import show as show_line
 from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
 from daemon.errors import UsageError
-
-if TYPE_CHECKING:
-    from daemon.jobs.model import Job
+from daemon.jobs.model import ENDS, RETRYABLE, Job, State
 
 _EVERY = 2**62
 _JobName = Annotated[str, typer.Argument(metavar="JOB-OR-PATH", help="An id, a name or a path.")]
 
 
-class JobState(StrEnum):
-    """The states that `--state` takes; those of the ledger."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    PARKED = "parked"
-    DONE = "done"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    DUPLICATE = "duplicate"
-    CANCELLED = "cancelled"
-
-
 def jobs(
     config_file: ConfigFile = DEFAULT_CONFIG,
     state: Annotated[
-        JobState | None, typer.Option("--state", metavar="STATE", help="Only jobs of this state.")
+        State | None, typer.Option("--state", metavar="STATE", help="Only jobs of this state.")
     ] = None,
     limit: Annotated[
         int | None,
@@ -55,11 +39,9 @@ def jobs(
       inboxd jobs -c inboxd.yaml --state failed
       inboxd jobs -c inboxd.yaml --json | jq length
     """
-    from daemon.jobs.model import State  # noqa: PLC0415  # slow to import
-
     most = limit or (_EVERY if as_json else 50)
     with opened(config_file) as ledger:
-        found = ledger.store.jobs(State(state) if state else None, most)
+        found = ledger.store.jobs(state, most)
         if as_json:
             show_json([ledger.tell(job) for job in found])
             return Exit.WELL
@@ -117,7 +99,6 @@ def retry(
       inboxd retry -c inboxd.yaml --all-failed
     """
     from daemon.jobs.changes import TakenUp  # noqa: PLC0415  # slow to import
-    from daemon.jobs.model import RETRYABLE, State  # noqa: PLC0415
 
     if bool(jobs) == all_failed:
         raise UsageError("usage", "name jobs, or give --all-failed; see inboxd retry --help")
@@ -144,7 +125,6 @@ def cancel(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG) -> int:
       inboxd cancel -c inboxd.yaml 0190f3c2
     """
     from daemon.jobs.changes import CancelRequested  # noqa: PLC0415  # slow to import
-    from daemon.jobs.model import ENDS  # noqa: PLC0415
 
     with opened(config_file) as ledger:
         found = ledger.named(job)[0]

@@ -14,6 +14,7 @@ from daemon.cli.ledger import Ledger, opened
 from daemon.cli.output import Exit, printable, show, show_json, show_table, write_bytes
 from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
+from daemon.jobs.model import State
 
 if TYPE_CHECKING:
     from daemon.jobs.state_folder import StateFolder
@@ -22,9 +23,7 @@ JSON = Any
 _EVERY = 1.0
 _STALE = 60.0
 """Seconds after which what a running daemon left is no proof of life any more."""
-_STATES = (
-    "queued", "running", "parked", "done", "rejected", "failed", "duplicate", "cancelled",
-)  # fmt: skip
+_STATES = tuple(state.value for state in State)
 
 
 def status(
