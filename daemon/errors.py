@@ -22,6 +22,11 @@ class Fault:
     message: str
     kind: Kind
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """This fault as it stands in JSON."""
+        return {"code": self.code, "message": self.message, "kind": self.kind.value}
+
 
 class InboxdError(Exception):
     """Base of all errors that inboxd raises on purpose."""

@@ -107,9 +107,7 @@ def _end(places: Any, ending: Ending) -> bytes:
 
 
 def _error(fault: Fault | None) -> JSON:
-    if fault is None:
-        return None
-    return {"code": fault.code, "message": fault.message, "kind": fault.kind.value}
+    return None if fault is None else fault.facts
 
 
 def _delivery(delivery: Delivery) -> JSON:

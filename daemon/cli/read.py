@@ -126,7 +126,7 @@ def _result(pool: ChildPool, file: str, stop: threading.Event) -> JSON:
         message = f"cannot be read: {error.strerror or error}"
         answer, fault = None, Fault("unreadable", message, Kind.PERMANENT)
     if fault is not None:
-        result["error"] = {"code": fault.code, "message": fault.message, "kind": fault.kind.value}
+        result["error"] = fault.facts
     else:
         result |= answer
     return result
