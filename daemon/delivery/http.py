@@ -65,8 +65,9 @@ class HttpDestination:
             **config.headers,
             **_auth_headers(config.auth, f"destinations.{name}.auth"),
         }
-        self._prepared = requests.Request(config.method, self._origin, headers=headers).prepare()
-        self._prepared.headers.pop("Content-Length", None)
+        prepared = requests.Request(config.method, self._origin, headers=headers).prepare()
+        prepared.headers.pop("Content-Length", None)
+        self._headers = prepared.headers
 
     def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
         """Make one attempt; errors as the seam says."""
@@ -85,8 +86,7 @@ class HttpDestination:
                 throttle=self._throttle,
                 block=self._limits.read_block,
             )
-            request = self._prepared.copy()
-            request.url = url_of(self._url, facts)
+            request = self._request(self._config.method, url_of(self._url, facts))
             request.headers["Content-Type"] = envelope.content_type
             request.headers["Content-Length"] = str(len(body))
             request.headers["Idempotency-Key"] = parcel.idempotency_key
@@ -98,10 +98,9 @@ class HttpDestination:
 
     def check(self) -> list[Finding]:
         """Connect and ask for the headers at the address, which delivers nothing."""
-        request = self._prepared.copy()
-        request.method = "HEAD"
         sample: dict[str, str | datetime] = dict.fromkeys(template.FIELDS, "inboxd-check")
-        request.url = url_of(self._url, {**sample, "received": datetime.now(UTC)})
+        url = url_of(self._url, {**sample, "received": datetime.now(UTC)})
+        request = self._request("HEAD", url)
         try:
             response = self._send(request)
         except (DeliveryError, EnvironmentFaultError) as error:
@@ -119,6 +118,12 @@ class HttpDestination:
             message = f"{self._verify} holds no certificates that can be read: {error.strerror}"
             raise ConfigError([Problem(where, message)]) from error
 
+    def _request(self, method: str, url: str) -> requests.PreparedRequest:
+        """A request with the headers that all have, prepared once."""
+        request = requests.PreparedRequest()
+        request.method, request.url, request.headers = method, url, self._headers.copy()
+        return request
+
     def _envelope(self, parcel: Parcel, facts: Facts) -> Envelope:
         if self._config.method == "PUT":
             return Envelope(content_type=parcel.media_type)
@@ -134,7 +139,6 @@ class HttpDestination:
                 timeout=self._timeout,
                 verify=self._verify,
                 proxies={},
-                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise stock_fault(error, self._origin) from error

@@ -25,7 +25,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class UploadSession(requests.Session):
-    """A session that takes nothing from the environment and follows no redirect."""
+    """A session that takes nothing from the environment, keeps no cookies, follows no redirect."""
 
     def __init__(self, adapter: HTTPAdapter) -> None:
         super().__init__()
@@ -33,10 +33,15 @@ class UploadSession(requests.Session):
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: a file goes where the configuration says or nowhere."""
-        del resp
-        return None
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Make the one exchange: a file goes where the configuration says or nowhere.
+
+        What else requests would do here (cookies, hooks, history) is none of an upload's business
+        and would cost a small file as much as its sending.
+        """
+        response = self.get_adapter(request.url or "").send(request, **kwargs)
+        response.content  # noqa: B018  # takes the body in, which frees the connection
+        return response
 
 
 class UploadAdapter(HTTPAdapter):
