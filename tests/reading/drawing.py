@@ -24,7 +24,7 @@ RECEIPT = (
     ("TOTAL", "5.35"),
     ("14/03/2026", "10:42"),
 )
-WORDS = " ".join(" ".join(row).strip() for row in RECEIPT)
+LETTERS = "".join("".join(row).replace(" ", "") for row in RECEIPT)
 
 
 def receipt(
@@ -57,6 +57,11 @@ def read(reader: Reader, data: bytes, media_type: str, folder: Path, **options: 
         return reader.read(descriptor, media_type, max_pages=options.get("max_pages", 10))
     finally:
         os.close(descriptor)
+
+
+def letters(document: Document) -> str:
+    """All text without spaces: where one is narrow, processors differ on whether there is one."""
+    return "".join(document.text.split())
 
 
 def words(document: Document) -> str:

@@ -11,7 +11,7 @@ from daemon.reading.document import Line
 from daemon.reading.image import Image
 from daemon.reading.orientation import read_upright, turned
 from daemon.reading.reader import Reader
-from tests.reading.drawing import WORDS, encoded, read, receipt, words
+from tests.reading.drawing import LETTERS, encoded, letters, read, receipt
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
@@ -19,7 +19,7 @@ def test_a_turned_page_reads_as_an_upright_one(reader: Reader, turn: int, tmp_pa
     """All four orientations give the same text; the page tells what made it upright."""
     picture = receipt().rotate(-turn, expand=True)
     document = read(reader, encoded(picture, "PNG"), "image/png", tmp_path)
-    assert words(document) == WORDS
+    assert letters(document) == LETTERS
     [page] = document.pages
     assert page.rotation == (360 - turn) % 360
     assert (page.width, page.height) == receipt().size

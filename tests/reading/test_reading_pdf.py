@@ -13,7 +13,7 @@ from daemon.reading.page_image import PageImage, PageSettings
 from daemon.reading.pages import pages
 from daemon.reading.reader import Reader
 from daemon.reading.text_layer import Glyph, is_legible, lines
-from tests.reading.drawing import WORDS, encoded, read, receipt, words
+from tests.reading.drawing import LETTERS, encoded, read, receipt
 
 _LAYOUT = (
     ("Harbour Books", 50, 150),
@@ -113,7 +113,7 @@ def test_a_pdf_of_pictures_is_rendered_and_read(reader: Reader, tmp_path: Path) 
     """A scan in a PDF reads like the scan itself."""
     data = encoded(receipt(), "PDF", resolution=100)
     document = read(reader, data, "application/pdf", tmp_path)
-    assert words(document) == WORDS
+    assert letters(document) == LETTERS
     assert all(line.confidence < 1 for line in document.pages[0].lines)
 
 
@@ -121,7 +121,7 @@ def test_a_turned_scan_in_a_pdf_is_turned_upright(reader: Reader, tmp_path: Path
     """Orientation belongs to the page, whatever the file."""
     data = encoded(receipt().rotate(90, expand=True), "PDF", resolution=200)
     document = read(reader, data, "application/pdf", tmp_path)
-    assert (words(document), document.pages[0].rotation) == (WORDS, 90)
+    assert (letters(document), document.pages[0].rotation) == (LETTERS, 90)
 
 
 def test_text_that_is_set_on_its_side_is_read_as_a_picture(reader: Reader, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_scan_with_a_caption_is_read_as_a_picture(reader: Reader, tmp_path: Pa
     stream = BytesIO()
     scan.save(stream)
     document = read(reader, stream.getvalue(), "application/pdf", tmp_path)
-    assert WORDS in words(document)
+    assert LETTERS in letters(document)
 
 
 def test_a_page_as_large_as_a_wall_is_rendered_small() -> None:

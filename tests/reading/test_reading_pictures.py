@@ -15,7 +15,7 @@ from daemon.errors import ReadingError
 from daemon.reading.page_image import MEGAPIXEL, PageImage, PageSettings
 from daemon.reading.pages import pages
 from daemon.reading.reader import Reader
-from tests.reading.drawing import WORDS, encoded, read, receipt, words
+from tests.reading.drawing import LETTERS, encoded, letters, read, receipt
 
 
 def _pages(data: bytes, media_type: str, **options: Any) -> list[PageImage]:
@@ -42,14 +42,14 @@ def _greys(page: PageImage) -> np.ndarray[Any, Any]:
 )
 def test_each_format_is_read(reader: Reader, form: str, media_type: str, tmp_path: Path) -> None:
     """JPEG, PNG, WebP and TIFF read alike."""
-    assert words(read(reader, encoded(receipt(), form), media_type, tmp_path)) == WORDS
+    assert letters(read(reader, encoded(receipt(), form), media_type, tmp_path)) == LETTERS
 
 
 def test_heic_is_read(reader: Reader, tmp_path: Path) -> None:
     """Phone pictures read like the others."""
     pillow_heif.register_heif_opener()
     data = encoded(receipt(), "HEIF", quality=90)
-    assert words(read(reader, data, "image/heic", tmp_path)) == WORDS
+    assert letters(read(reader, data, "image/heic", tmp_path)) == LETTERS
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
@@ -159,7 +159,7 @@ def test_large_scans_shrink_and_keep_their_coordinates(reader: Reader, tmp_path:
     assert page.image.shape[:2] == (1500, 2000)
     document = read(reader, data, "image/jpeg", tmp_path)
     assert (document.pages[0].width, document.pages[0].height) == (6000, 4500)
-    assert words(document) == WORDS
+    assert letters(document) == LETTERS
     assert max(line.box[2] for line in document.pages[0].lines) > 5000
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from daemon.errors import ReadingError
 from daemon.reading.document import from_json, to_json
 from daemon.reading.reader import Reader
-from tests.reading.drawing import RECEIPT, WORDS, encoded, read, receipt, words
+from tests.reading.drawing import LETTERS, RECEIPT, encoded, letters, read, receipt, words
 
 
 def test_a_receipt_is_read(reader: Reader, tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_the_descriptor_stays_open_and_is_read_from_the_start(
     try:
         os.lseek(descriptor, 100, os.SEEK_SET)
         for _ in range(2):
-            found = words(reader.read(descriptor, "image/png", max_pages=1))
-            assert found == WORDS
+            found = letters(reader.read(descriptor, "image/png", max_pages=1))
+            assert found == LETTERS
         assert os.fstat(descriptor).st_size == path.stat().st_size
     finally:
         os.close(descriptor)
