@@ -172,8 +172,10 @@ def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
     # It is inside the command, and waits for the configuration, once the pipe has a reader.
     writer = os.open(pipe, os.O_WRONLY)
     ours.send_signal(signal.SIGINT)
-    output, errors = ours.communicate(timeout=60)
-    os.close(writer)
+    try:
+        output, errors = ours.communicate(timeout=60)
+    finally:
+        os.close(writer)
     assert (ours.returncode, output, errors) == (130, "", "")
 
 
