@@ -13,7 +13,7 @@ from daemon.reading.page_image import PageImage, PageSettings
 from daemon.reading.pages import pages
 from daemon.reading.reader import Reader
 from daemon.reading.text_layer import Glyph, is_legible, lines
-from tests.reading.drawing import LETTERS, encoded, read, receipt
+from tests.reading.drawing import LETTERS, encoded, letters, read, receipt
 
 _LAYOUT = (
     ("Harbour Books", 50, 150),
