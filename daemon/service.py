@@ -188,7 +188,9 @@ class Service:
 
     def _until_idle(self, watch: Callable[[Pipeline], None]) -> None:
         next_tending = 0.0
+        self._pipeline.coordinator.on_empty = self._awake.set
         while not self._stops and self._crash is None:
+            self._awake.clear()
             taken = self._inboxes.wait_idle(_SETTLE_LOOK)
             if self._clock.monotonic() >= next_tending:
                 next_tending = self._clock.monotonic() + _SHOW_EVERY

@@ -31,7 +31,7 @@ from daemon.jobs.decide import (
     decide,
     deliver_step,
 )
-from daemon.jobs.model import ENDS, DeliveryState, Ending, State
+from daemon.jobs.model import ENDS, Ending, State
 from daemon.jobs.store import JobStore, Results
 from daemon.limits import Limits
 from daemon.pipeline.environment import Environment
@@ -94,6 +94,7 @@ class Coordinator:
         self._draining = False
         self._answered = clock.monotonic()
         self.on_crash: Callable[[BaseException], None] = lambda _: None
+        self.on_empty: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._supervise, name="coordinator", daemon=True)
         self.steps: Steps
         store.on_trouble = self._pause.ledger_troubled
@@ -277,7 +278,7 @@ class Coordinator:
             case Record(ending=ending) | FileAway(ending=ending):
                 self._record(flight, route, ending, recorded=isinstance(action, FileAway))
             case Park(until=until):
-                self._leave(flight, Parked(flight.job.id, until, _why_parked(flight)))
+                self._leave(flight, Parked(flight.job.id, until, flight.why_parked()))
 
     def _work(self, flight: Flight, route: Route, action: Work) -> None:
         for destination in action.deliver:
@@ -331,10 +332,12 @@ class Coordinator:
             assert each.change is not None
             flight.running.discard(each.step)
             flight.job = advance(flight.job, each.change, result)
-            _count_time(flight, each)
+            kind = _TIMED.get(each.step.partition(":")[0])
+            if kind is not None:
+                flight.count_time(kind, each.seconds)
             self._teller.changed(flight.job, each.change, each.seconds)
             if flight.job.state in _LEFT:
-                self._flights.remove(flight.job.id)
+                self._let_go(flight.job.id)
             else:
                 self._next(flight)
 
@@ -356,8 +359,13 @@ class Coordinator:
         for filing in filings:
             flight = self._flights.get(filing.job.id)
             if flight is not None:
-                self._flights.remove(filing.job.id)
                 self._teller.changed(flight.job, Closed(filing.job.id, filing.ending), 0.0)
+                self._let_go(filing.job.id)
+
+    def _let_go(self, job: str) -> None:
+        self._flights.remove(job)
+        if not self._flights:
+            self.on_empty()
 
     def _look_again(self) -> None:
         self._hungry |= set(self._routes)
@@ -388,21 +396,5 @@ class Coordinator:
         self._answered = self._clock.monotonic()
 
 
-def _count_time(flight: Flight, ended: StepEnded) -> None:
-    """Add a step's seconds to what the sidecar tells; destinations count side by side."""
-    kind = _TIMED.get(ended.step.partition(":")[0])
-    if kind is not None:
-        flight.timings[kind] = max(ended.seconds, flight.timings.get(kind, 0.0))
-
-
 def _raise(error: BaseException) -> None:
     raise error
-
-
-def _why_parked(flight: Flight) -> str:
-    faults = [
-        f"{delivery.destination}: {delivery.fault.code}: {delivery.fault.message}"
-        for delivery in flight.job.deliveries
-        if delivery.state is DeliveryState.PENDING and delivery.fault is not None
-    ]
-    return "; ".join(faults)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from daemon.jobs.model import Job
+from daemon.jobs.model import DeliveryState, Job
 
 
 @dataclass(slots=True)
@@ -26,6 +26,19 @@ class Flight:
     timings: dict[str, float] = field(default_factory=dict)
     postponed: float | None = None
     reason: str = ""
+
+    def count_time(self, kind: str, seconds: float) -> None:
+        """Add a step's seconds to what the sidecar tells; destinations count side by side."""
+        self.timings[kind] = max(seconds, self.timings.get(kind, 0.0))
+
+    def why_parked(self) -> str:
+        """What the destinations said that are to be tried again."""
+        faults = [
+            f"{delivery.destination}: {delivery.fault.code}: {delivery.fault.message}"
+            for delivery in self.job.deliveries
+            if delivery.state is DeliveryState.PENDING and delivery.fault is not None
+        ]
+        return "; ".join(faults)
 
     def interrupt(self) -> None:
         """End what is under way at once."""

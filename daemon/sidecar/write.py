@@ -92,16 +92,20 @@ def render(facts: Mapping[str, JSON]) -> bytes:
 
 def _ordered(value: JSON, depth: int) -> JSON:
     kind = type(value)
+    if kind in _SCALARS or (kind is str and value.isascii()):
+        return value
     if kind is str:
         return _writable(value)
-    if kind in _SCALARS:
-        return value
-    if isinstance(value, Mapping):
-        if depth > _DEEPEST:
-            return None
-        return {_writable(key): _ordered(value[key], depth + 1) for key in sorted(value)}
+    if depth > _DEEPEST:
+        return None
+    deeper = depth + 1
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            key if key.isascii() else _writable(key): _ordered(value[key], deeper)
+            for key in sorted(value)
+        }
     if isinstance(value, list | tuple):
-        return [_ordered(item, depth + 1) for item in value] if depth <= _DEEPEST else None
+        return [_ordered(item, deeper) for item in value]
     return value
 
 
