@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.config.load import load
-from daemon.config.model import Config, FolderDestinationConfig, HttpDestinationConfig
+from daemon.config.model import FolderDestinationConfig, HttpDestinationConfig
 from daemon.errors import ConfigError
-
-GOOD = """
-state: state
-inboxes:
-  receipts:
-    path: inbox
-    deliver: [archive]
-destinations:
-  archive: {type: folder, path: archive}
-"""
-
-
-@contextlib.contextmanager
-def without_rights() -> Iterator[None]:
-    """As a user who may not read everything, also when the tests run as root."""
-    user = os.geteuid()
-    os.seteuid(65534 if user == 0 else user)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
-def written(folder: Path, text: str | bytes) -> Path:
-    path = folder / "inboxd.yaml"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
-def loaded(folder: Path, text: str, **environment: str) -> Config:
-    return load(written(folder, text), environment=environment)
-
-
-def complaints(folder: Path, text: str | bytes, **environment: str) -> list[str]:
-    path = written(folder, text)
-    with pytest.raises(ConfigError) as caught:
-        load(path, environment=environment)
-    return [str(problem).removeprefix(f"{path}:").strip() for problem in caught.value.problems]
-
-
-def inbox(**keys: str) -> str:
-    lines = "".join(f"    {key}: {value}\n" for key, value in ({"path": "inbox"} | keys).items())
-    return f"state: state\ninboxes:\n  receipts:\n{lines}"
-
-
-def http(**keys: str) -> str:
-    lines = "".join(f"    {key}: {value}\n" for key, value in keys.items())
-    return GOOD.replace("  archive: {type: folder, path: archive}\n", f"  archive:\n{lines}")
+from tests.config.writing import GOOD, complaints, http, inbox, loaded, written
+from tests.rights import without_rights
 
 
 class TestAccepted:
@@ -326,86 +277,3 @@ class TestKeys:
     def test_what_a_whole_configuration_lacks(self, tmp_path: Path, text: str, said: str) -> None:
         """Each sentence says what to do."""
         assert said in "\n".join(complaints(tmp_path, text))
-
-
-class TestFolders:
-    def test_two_inboxes_on_one_folder(self, tmp_path: Path) -> None:
-        """Two readers of one folder would fight over its files."""
-        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: in}, b: {path: ./x/../in}}")
-        assert only.startswith("2:36: inboxes.b.path: this is the folder of the inbox a too")
-
-    def test_two_inboxes_on_one_folder_through_a_link(self, tmp_path: Path) -> None:
-        """A link does not hide it."""
-        (tmp_path / "in").mkdir()
-        (tmp_path / "link").symlink_to("in")
-        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: in}, b: {path: link}}")
-        assert "this is the folder of the inbox a too" in only
-
-    @pytest.mark.parametrize("end", ["done", "rejected", "work"])
-    def test_an_end_inside_a_recursive_inbox(self, tmp_path: Path, end: str) -> None:
-        """Finished files would be taken in again and again."""
-        (only,) = complaints(tmp_path, inbox(recursive="true", **{end: "inbox/deep/er"}))
-        assert "lies inside the inbox, which is recursive; files would be taken in again" in only
-
-    @pytest.mark.parametrize("end", ["done", "rejected", "work"])
-    def test_an_end_that_is_the_inbox(self, tmp_path: Path, end: str) -> None:
-        """Also without recursion."""
-        assert "is the inbox itself" in complaints(tmp_path, inbox(**{end: "inbox/"}))[0]
-
-    def test_an_end_inside_a_recursive_inbox_through_a_link(self, tmp_path: Path) -> None:
-        """What counts is where the folder really lies."""
-        (tmp_path / "inbox" / "deep").mkdir(parents=True)
-        (tmp_path / "out").symlink_to("inbox/deep")
-        assert (
-            "lies inside the inbox" in complaints(tmp_path, inbox(recursive="true", done="out"))[0]
-        )
-
-    def test_an_end_that_is_a_file(self, tmp_path: Path) -> None:
-        """It is said before the first receipt has nowhere to go."""
-        (tmp_path / "done").touch()
-        assert "done is not a folder" in complaints(tmp_path, inbox())[0]
-
-    def test_work_that_is_done(self, tmp_path: Path) -> None:
-        """Unfinished files would look finished."""
-        assert "this is the done folder too" in complaints(tmp_path, inbox(work="done"))[0]
-
-    def test_an_inbox_inside_a_recursive_one(self, tmp_path: Path) -> None:
-        """Both would take its files."""
-        (only,) = complaints(
-            tmp_path,
-            "state: s\ninboxes: {a: {path: in, recursive: true}, "
-            "b: {path: in/b, done: d, rejected: d, work: w}}",
-        )
-        assert "inboxes.b.path: lies inside the inbox a, which is recursive" in only
-
-    def test_done_of_one_is_the_inbox_of_another(self, tmp_path: Path) -> None:
-        """A sidecar is not a receipt."""
-        (only,) = complaints(tmp_path, "state: s\ninboxes: {a: {path: i/a, done: b}, b: {path: b}}")
-        assert "inboxes.a.done" in only
-        assert "lies in the inbox b" in only
-
-    def test_state_inside_an_inbox(self, tmp_path: Path) -> None:
-        """The ledger is not a receipt either."""
-        text = GOOD.replace("state: state", "state: inbox/state")
-        assert "lies in the inbox receipts" in complaints(tmp_path, text)[0]
-
-    def test_state_that_is_done(self, tmp_path: Path) -> None:
-        """Two things would write into one folder."""
-        text = GOOD.replace("state: state", "state: done")
-        assert "is the done folder of receipts" in complaints(tmp_path, text)[0]
-
-    def test_the_configuration_inside_an_inbox(self, tmp_path: Path) -> None:
-        """It would be taken in, and the next start would have none."""
-        found = complaints(tmp_path, inbox(path=".", done="../d", rejected="../d", work="../w"))
-        assert "this configuration file lies in the inbox" in "\n".join(found)
-
-    def test_a_destination_inside_a_recursive_inbox(self, tmp_path: Path) -> None:
-        """Delivered files would be delivered again."""
-        text = GOOD.replace("path: inbox", "path: inbox\n    recursive: true")
-        found = complaints(tmp_path, text.replace("path: archive", "path: inbox/archive"))
-        assert "lies inside the inbox, which is recursive (receipts)" in found[0]
-
-    def test_a_destination_that_is_done(self, tmp_path: Path) -> None:
-        """A delivered copy would take the original's name."""
-        found = complaints(tmp_path, GOOD.replace("path: archive", "path: done"))
-        assert "is the done folder of receipts; deliver somewhere else" in found[0]

@@ -6,7 +6,6 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +20,7 @@ from daemon.validation import content as content_module
 from daemon.validation.rules import Rules
 from daemon.validation.validator import Validator, proving_pool
 from daemon.validation.verdict import Verdict
+from tests.rights import without_rights
 from tests.validation import samples
 from tests.validation.conftest import EVERYTHING, LIMITS, Inspect
 
@@ -183,17 +183,6 @@ class _inside:  # noqa: N801 - reads as a statement
         os.chdir(self._before)
 
 
-def as_a_user(work: Callable[[], Verdict]) -> Verdict:
-    """Do something without the rights of root."""
-    before = os.geteuid()
-    with suppress(PermissionError):  # nobody special anyway
-        os.seteuid(65534)
-    try:
-        return work()
-    finally:
-        os.seteuid(before)
-
-
 def test_one_file_without_rights_is_refused_alone(validator: Validator) -> None:
     """A file that we may not read is its own affair; a folder that we may not enter is ours."""
     with tempfile.TemporaryDirectory() as folder:
@@ -206,10 +195,11 @@ def test_one_file_without_rights_is_refused_alone(validator: Validator) -> None:
             name = os.fsencode(path)
             return validator.inspect(name, b"r.jpg", EVERYTHING, threading.Event())
 
-        assert code(as_a_user(look)) == "not_readable"
+        with without_rights():
+            assert code(look()) == "not_readable"
         Path(folder).chmod(0)
-        with pytest.raises(EnvironmentFaultError):
-            as_a_user(look)
+        with without_rights(), pytest.raises(EnvironmentFaultError):
+            look()
         Path(folder).chmod(0o755)
 
 
