@@ -129,10 +129,13 @@ def _destination(
     if kind is None:
         document.complain((*trail, "type"), f"is missing; known are {', '.join(known)}")
         return None
+    if not isinstance(kind, str):
+        document.complain((*trail, "type"), f"is not a word; known are {', '.join(known)}")
+        return None
     if kind not in known:
         later = f"{kind} is not part of this version" if kind in plugins.LATER else None
-        hint = f"{later}; known are {', '.join(known)}" if later else did_you_mean(str(kind), known)
-        unknown = "" if later else f"there is no destination type {str(kind)[:40]!r}; "
+        hint = f"{later}; known are {', '.join(known)}" if later else did_you_mean(kind, known)
+        unknown = "" if later else f"there is no destination type {kind[:40]!r}; "
         document.complain((*trail, "type"), unknown + hint)
         return None
     found = _validate(document, plugins.destination_model(kind), trail, context)

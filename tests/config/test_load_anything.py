@@ -107,3 +107,12 @@ def test_any_value_at_any_key_is_taken_or_complained_of(data: st.DataObject) -> 
         case _:
             section[data.draw(st.text(min_size=1, max_size=8))] = data.draw(values)
     assert _is_plain(_load(yaml.safe_dump(config, allow_unicode=True)))
+
+
+def test_a_destination_type_that_is_no_word_is_complained_of() -> None:
+    """Found by the test above; kept so that it is looked at every time."""
+    config = copy.deepcopy(EXAMPLE)
+    config["destinations"]["web"]["type"] = []
+    outcome = _load(yaml.safe_dump(config))
+    assert isinstance(outcome, ConfigError)
+    assert "is not a word; known are" in str(outcome)
