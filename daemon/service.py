@@ -30,6 +30,7 @@ from daemon.pipeline.pipeline import Pipeline
 from daemon.pipeline.telling import Teller
 
 _SHOW_EVERY = 1.0
+_SHOW_LONGER = 2 * _SHOW_EVERY
 _SETTLE_LOOK = 0.05
 
 EXIT_WELL = 0
@@ -67,6 +68,7 @@ class Service:
         self._crash: BaseException | None = None
         self._started = self._clock.monotonic()
         self._ledger_written: float | None = None
+        self._last_noticed = self._started
         self._store: JobStore
         self._pipeline: Pipeline
         self._inboxes: Inboxes
@@ -132,7 +134,7 @@ class Service:
         self._inboxes = Inboxes(
             self._store,
             self._log,
-            self._pipeline.coordinator.wake,
+            self._noticed,
             clock=self._clock,
             limits=self._limits,
         )
@@ -205,6 +207,15 @@ class Service:
                 break
             self._awake.wait(_SETTLE_LOOK)
 
+    def _noticed(self, inbox: str) -> None:
+        """Have new jobs taken up, and a loop that sleeps long show from now on what they do."""
+        self._pipeline.coordinator.wake(inbox)
+        now = self._clock.monotonic()
+        asleep = now - self._last_noticed > _SHOW_EVERY
+        self._last_noticed = now
+        if asleep:
+            self._awake.set()
+
     def _ends_before(self) -> dict[State, int]:
         ledger = self._state.open_ledger(self._clock, self._limits)
         try:
@@ -226,7 +237,8 @@ class Service:
 
     def _pause(self) -> float:
         """Seconds until the loop has something to do without a signal."""
-        if self._pipeline.progress.transfers():
+        lately = self._clock.monotonic() - self._last_noticed < _SHOW_LONGER
+        if lately or self._pipeline.coordinator.in_flight() or self._pipeline.progress.transfers():
             return _SHOW_EVERY
         pause = self._limits.canary_every / 2
         if self._notifier.watchdog_seconds is not None:

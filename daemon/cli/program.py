@@ -39,7 +39,8 @@ class Program(TyperGroup):
         except typer.Exit as leaving:
             return leaving.exit_code
         except typer.TyperException as error:
-            message = error.format_message().replace("Value error, ", "").rstrip(".")
+            message = " ".join(error.format_message().split())
+            message = message.replace("Value error, ", "").rstrip(".")
             complain(f"{message}; see {_help_of(error)}")
             return Exit.USAGE
         except InboxdError as error:
@@ -54,7 +55,7 @@ class Program(TyperGroup):
         except OSError as error:
             if not is_environment(error):
                 raise
-            complain(environment_fault(error, str(error.filename or "inboxd")).message)
+            complain(environment_fault(error, str(error.filename or "the system")).message)
             return Exit.ENVIRONMENT
         return int(code or 0)
 

@@ -23,6 +23,8 @@ JSON = Any
 _EVERY = 1.0
 _STALE = 60.0
 """Seconds after which what a running daemon left is no proof of life any more."""
+_MOST_UNREADY = 5
+"""Files of one inbox that are told although they are not taken in yet."""
 _STATES = tuple(state.value for state in State)
 
 
@@ -125,12 +127,19 @@ def _print(facts: JSON, *, fresh: bool) -> None:
         for name, by in facts["counts"].items()
     ]
     show_table(("inbox", *_STATES), rows)
+    for name, inbox in facts["inboxes"].items():
+        for waiting in inbox["settling"][:_MOST_UNREADY]:
+            show(printable(f"not ready: {waiting['file']} in {name}, {_why_unready(waiting)}"))
     for transfer in facts["in_flight"]:
         show(printable(_transfer(transfer)))
     oldest = facts["oldest_waiting"]
     if oldest:
         show(f"waits longest: {oldest['file']} in {oldest['inbox']}, {oldest['seconds']:.0f} s")
     sys.stdout.flush()
+
+
+def _why_unready(waiting: JSON) -> str:
+    return f"{waiting['reason']}, {waiting['seconds']:.0f} s"
 
 
 def _transfer(transfer: JSON) -> str:

@@ -21,21 +21,25 @@ class Endpoint:
         self, listen: str, metrics: Callable[[], bytes], health: Callable[[], Health]
     ) -> None:
         host, _, port = listen.rpartition(":")
-        handler = _handler(metrics, health)
+        host = host.strip("[]")
+        server = _ServerOfIPv6 if ":" in host else ThreadingHTTPServer
         try:
-            self._server = ThreadingHTTPServer(
-                (host.strip("[]") or "127.0.0.1", int(port)), handler
-            )
+            self._server = server((host, int(port)), _handler(metrics, health))
         except OSError as error:
             raise EnvironmentFaultError(
                 "metrics_address",
                 f"metrics.listen: {listen} cannot be used: {error.strerror}; choose another port",
             ) from error
         self._server.daemon_threads = True
-        self.address = f"{self._server.server_address[0]!s}:{self._server.server_port}"
+        bound = f"[{self._host}]" if ":" in self._host else self._host
+        self.address = f"{bound}:{self._server.server_port}"
         self._open = True
         self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
         self._thread.start()
+
+    @property
+    def _host(self) -> str:
+        return str(self._server.server_address[0])
 
     def _serve(self) -> None:
         # serve_forever() wakes up to look whether it should stop; this sleeps until a request.
@@ -46,10 +50,13 @@ class Endpoint:
         """Stop listening."""
         self._open = False
         with contextlib.suppress(OSError):
-            host, port = str(self._server.server_address[0]), self._server.server_port
-            socket.create_connection((host, port), timeout=1).close()
+            socket.create_connection((self._host, self._server.server_port), timeout=1).close()
         self._thread.join(1)
         self._server.server_close()
+
+
+class _ServerOfIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 def _handler(
@@ -59,23 +66,28 @@ def _handler(
         timeout = 10
 
         def do_GET(self) -> None:
-            if self.path == "/metrics":
+            path = self.path.partition("?")[0]
+            if path == "/metrics":
                 self._answer(HTTPStatus.OK, "text/plain; version=0.0.4", metrics())
-            elif self.path in ("/healthz", "/readyz"):
+            elif path in ("/healthz", "/readyz"):
                 state = health()
-                good = state.healthy if self.path == "/healthz" else state.ready
+                good = state.healthy if path == "/healthz" else state.ready
                 body = json.dumps({"ok": good, "reasons": state.reasons}).encode()
                 status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, "application/json", body)
             else:
                 self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/metrics /healthz /readyz\n")
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def _answer(self, status: HTTPStatus, media_type: str, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Requests to the endpoint are not events of the daemon."""

@@ -174,7 +174,8 @@ def _verdict_unopened(path: bytes, error: OSError) -> Verdict:
         fault = refusal(
             "not_readable", "the daemon's user may not read the file; give it the right and retry"
         )
-        return Verdict(0, None, None, (Check("file", ok=False, detail="not readable"),), fault)
+        size = os.lstat(path).st_size
+        return Verdict(size, None, None, (Check("file", ok=False, detail="not readable"),), fault)
     raise _reading_fault(error) from error
 
 

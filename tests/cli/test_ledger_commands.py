@@ -18,6 +18,7 @@ from daemon.cli.main import app
 from daemon.jobs.state_folder import StateFolder
 from tests.cli.conftest import ROOT, Command
 from tests.cli.test_check_command import dead_port
+from tests.running import Daemon
 from tests.waiting import wait_until
 
 CONFIG = """\
@@ -182,6 +183,16 @@ class TestStatus:
         assert status["totals"]["done"] == 1
         assert (status["running"], status["healthy"]) == (False, False)
         assert (status["in_flight"], status["oldest_waiting"]) == ([], None)
+
+    def test_a_file_that_is_not_ready_is_told(self, inboxd: Command, tmp_path: Path) -> None:
+        """Who wonders why a file stays in the inbox learns it here."""
+        with Daemon(tmp_path) as daemon, (daemon.inbox / "open.bin").open("wb") as writing:
+            writing.write(b"not yet")
+            writing.flush()
+            said = "not ready: open.bin in box, open for writing"
+            wait_until(
+                lambda: said in inboxd("status", "-c", daemon.config_path).stdout, "the reason"
+            )
 
     def test_it_watches_until_it_is_told_to_stop(self, drained: Path) -> None:
         """A line of JSON every second; Ctrl-C ends it quietly."""

@@ -78,6 +78,12 @@ def test_each_problem_stands_on_a_line_of_its_own() -> None:
     assert result.stderr == "inboxd: f:1:2: a: is wrong\ninboxd: f:3:4: b: too\n"
 
 
+def test_a_missing_choice_is_one_line(inboxd: Command) -> None:
+    """With what can be chosen, not a list over several lines."""
+    (line,) = inboxd("schema").stderr.splitlines()
+    assert "sidecar, config; see inboxd schema --help" in line
+
+
 def test_a_fault_of_ours_is_not_hidden() -> None:
     """What nobody foresaw keeps its traceback, so that it can be mended."""
     assert isinstance(ending(ZeroDivisionError()).exception, ZeroDivisionError)

@@ -51,6 +51,24 @@ def test_health_and_readiness_are_told_apart(url: str) -> None:
     assert answer.json() == {"ok": False, "reasons": ["inbox box: missing"]}
 
 
+def test_a_query_changes_nothing_and_head_has_no_body(url: str) -> None:
+    """Scrapers add parameters, load balancers ask with HEAD."""
+    assert _get(f"{url}/metrics?job=inboxd").text == _get(f"{url}/metrics").text
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.head(f"{url}/healthz", timeout=5)
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_it_listens_on_ipv6(health: list[Health]) -> None:
+    """An address in brackets, as in a URL."""
+    endpoint = Endpoint("[::1]:0", lambda: b"", lambda: health[-1])
+    try:
+        assert _get(f"http://{endpoint.address}/healthz").status_code == 200
+    finally:
+        endpoint.close()
+
+
 def test_anything_else_is_not_found(url: str) -> None:
     """Nothing of the file system is served."""
     assert _get(f"{url}/../etc/passwd").status_code == 404

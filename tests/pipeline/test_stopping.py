@@ -103,6 +103,21 @@ def test_status_knows_of_a_daemon_that_has_just_started(tmp_path: Path) -> None:
     assert facts["pid"] is None
 
 
+def test_status_knows_of_an_upload_that_is_under_way(tmp_path: Path) -> None:
+    """Also when the daemon had nothing to do before, and so slept long."""
+    state = StateFolder(tmp_path / "state")
+
+    def told() -> object:
+        return (state.read_runtime() or {}).get("in_flight")
+
+    with Receiver(otherwise=silent()) as receiver:
+        rest = http(receiver.url).replace("read: 5s", "read: 60s")
+        with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
+            daemon.drop("r.bin")
+            wait_until(told, "the upload to be told", 5)
+            daemon.service.stop()
+
+
 def test_a_reload_takes_up_a_new_inbox_and_loses_nothing(tmp_path: Path) -> None:
     """Files that were waiting under the old configuration go on under the new one."""
     (tmp_path / "second").mkdir()

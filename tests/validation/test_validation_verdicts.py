@@ -196,7 +196,8 @@ def test_one_file_without_rights_is_refused_alone(validator: Validator) -> None:
             return validator.inspect(name, b"r.jpg", EVERYTHING, threading.Event())
 
         with without_rights():
-            assert code(look()) == "not_readable"
+            verdict = look()
+        assert (code(verdict), verdict.size) == ("not_readable", len(GOOD["r.jpg"]))
         Path(folder).chmod(0)
         with without_rights(), pytest.raises(EnvironmentFaultError):
             look()
