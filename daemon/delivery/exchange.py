@@ -8,6 +8,7 @@ from urllib.parse import SplitResult
 import requests
 from requests.exceptions import InvalidHeader
 
+from daemon import turns
 from daemon.delivery.answer import (
     Answer,
     AnswerError,
@@ -79,9 +80,10 @@ class Exchange:
             return True
         if not self._push(channel, self._head):
             return False
-        for block in body:
-            if not self._push(channel, block) or (channel.heard() and self._is_over(channel)):
-                return False
+        with turns.waiting():  # copying blocks needs no turn, it runs beside Python
+            for block in body:
+                if not self._push(channel, block) or (channel.heard() and self._is_over(channel)):
+                    return False
         return True
 
     def _push(self, channel: Channel, data: bytes | memoryview) -> bool:
