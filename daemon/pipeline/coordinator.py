@@ -112,7 +112,7 @@ class Coordinator:
 
     def wake(self, inbox: str) -> None:
         """There may be new jobs of an inbox."""
-        self._post(partial(self._hungry.add, inbox))
+        self._post(lambda: self._hungry.add(inbox))
 
     def nudge(self) -> None:
         """Someone else changed the ledger: look for jobs taken up again and jobs given up."""
@@ -232,7 +232,7 @@ class Coordinator:
 
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
-        self._hungry &= self._routes.keys()
+        self._hungry.intersection_update(self._routes)
         if self._draining or not self._hungry or self._pause.fault is not None:
             return
         for inbox in [name for name in self._routes if name in self._hungry]:
