@@ -338,6 +338,7 @@ class Coordinator:
             self._teller.changed(flight.job, each.change, each.seconds)
             if flight.job.state in _LEFT:
                 self._let_go(flight.job.id)
+                self._wake_by(flight.job.ready_at)
             else:
                 self._next(flight)
 
@@ -351,9 +352,12 @@ class Coordinator:
 
     def _leave(self, flight: Flight, change: Change) -> None:
         flight.running.add("leave")
-        if isinstance(change, Parked):
-            self._wake_at = min(change.until, self._wake_at or change.until)
         self._take_result(StepEnded(flight.job.id, "leave", change))
+
+    def _wake_by(self, ready_at: float) -> None:
+        """Look at the queue again when a job that went back to it is ready; 0 is at once."""
+        if ready_at:
+            self._wake_at = min(ready_at, self._wake_at or ready_at)
 
     def _close_flights(self, filings: Sequence[Filing]) -> None:
         for filing in filings:
