@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from daemon.delivery.channel import Piece
 from daemon.delivery.destination import Parcel, Progress
 from daemon.delivery.throttle import Throttle
 from daemon.errors import DeliveryError, Kind, StoppedError
@@ -153,8 +154,22 @@ class FileBody:
             raise environment_fault(error, "reading the file to deliver it") from error
         if len(data) != self._size:
             raise file_changed()
-        self._confirm()
+        self.confirm()
         return b"".join((self._envelope.head, data, self._envelope.tail))
+
+    def pieces(self) -> Iterator[bytes | Piece]:
+        """The same as iterating, with pieces of the file in place of its bytes."""
+        if self._envelope.head:
+            yield self._envelope.head
+        for offset in range(0, self._size, self._block):
+            size = min(self._block, self._size - offset)
+            self._turn(size)
+            if offset + size == self._size:
+                self.confirm()
+            yield Piece(self._descriptor, offset, size)
+            self._progress(offset + size)
+        if self._envelope.tail:
+            yield self._envelope.tail
 
     def sent(self) -> None:
         """Say that all of the file was sent."""
@@ -174,7 +189,7 @@ class FileBody:
                 raise file_changed()
             offset += count
             if offset == self._size:
-                self._confirm()
+                self.confirm()
             yield buffer[:count]
             self._progress(offset)
 
@@ -184,8 +199,8 @@ class FileBody:
         if self._throttle is not None:
             self._throttle.take(size, self.stop)
 
-    def _confirm(self) -> None:
-        """Refuse, while the server still lacks the end, a file that is no longer what it was."""
+    def confirm(self) -> None:
+        """Refuse a file that is no longer what it was; raises DeliveryError `file_changed`."""
         if self._opened.size != self._size:
             raise file_changed()
         if identity(os.fstat(self._descriptor)) != self._opened:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
 import ssl
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from daemon.errors import StoppedError
 _NOTICE: Final = 0.1
 """Seconds between two looks at `stop` while waiting: an Event has no descriptor to poll."""
 _RECEIVE: Final = 16 * 1024
+_NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What file systems answer that cannot send by themselves."""
+_NOTHING: Final = memoryview(b"")
 _UNREAD: Final = 128 * 1024
 """Bytes of an early answer that are taken in before the request is complete."""
 
@@ -31,6 +36,14 @@ class Origin(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+class Piece(NamedTuple):
+    """Some bytes of an open file, which the kernel sends without our reading them."""
+
+    descriptor: int
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,9 @@ class Channel:
         self.ended = False
         self.used = False
         self._socket = connected
+        self._unsent: memoryview | Piece = _NOTHING
         self._encrypted = isinstance(connected, ssl.SSLSocket)
+        self.sends_pieces = sys.platform == "linux" and not self._encrypted
         self._incoming = select.poll()
         self._incoming.register(connected, select.POLLIN)
         self._either = select.poll()
@@ -115,31 +130,47 @@ class Channel:
         """Whether what arrives while we send is taken in; it must not fill our memory."""
         return not self.ended and len(self.received) < _UNREAD
 
-    def send(self, data: bytes | memoryview, patience: Patience) -> bool:
+    def send(self, data: bytes | Piece | memoryview, patience: Patience) -> bool:
         """Send all of `data`; False when something arrived that has to be looked at first.
 
-        Raises OSError where the connection broke, TimeoutError, StoppedError. After False the
-        caller goes on with `resume`.
+        A Piece may be given where `sends_pieces` is true. Raises OSError where the connection
+        broke, TimeoutError, StoppedError, and EOFError where the file ends before its piece. After
+        False the caller goes on with `resume`.
         """
-        self._unsent = memoryview(data)
+        self._unsent = data if isinstance(data, Piece) else memoryview(data)
         return self.resume(patience)
 
     def resume(self, patience: Patience) -> bool:
         """Go on with what `send` had left."""
-        view = self._unsent
         until = 0.0
-        while view:
+        while self._unsent:
             try:
-                sent = self._socket.send(view)
+                self._unsent = self._push(self._unsent)
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 until = until or patience.until()
-                self._unsent = view
                 if self._blocked(until, patience.stop):
                     return False
                 continue
-            view = view[sent:]
             until = 0.0
         return True
+
+    def _push(self, data: memoryview | Piece) -> memoryview | Piece:
+        """Send what there is room for; returns what is left."""
+        if not isinstance(data, Piece):
+            return data[self._socket.send(data) :]
+        descriptor, offset, size = data
+        try:
+            sent = os.sendfile(self._socket.fileno(), descriptor, offset, size)
+        except OSError as error:
+            if error.errno not in _NO_SENDFILE:
+                raise
+            data = memoryview(os.pread(descriptor, size, offset))
+            if len(data) == size:
+                return data
+            sent = 0
+        if not sent:
+            raise EOFError("the file ends before its piece")
+        return Piece(descriptor, offset + sent, size - sent) if sent < size else _NOTHING
 
     def _blocked(self, until: float, stop: threading.Event | None) -> bool:
         """Wait until there is room to send; True when something arrived instead."""

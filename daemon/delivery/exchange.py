@@ -16,8 +16,8 @@ from daemon.delivery.answer import (
     early_status,
     read_answer,
 )
-from daemon.delivery.body import WHOLE, FileBody
-from daemon.delivery.channel import Channel, Origin, Patience
+from daemon.delivery.body import WHOLE, FileBody, file_changed
+from daemon.delivery.channel import Channel, Origin, Patience, Piece
 from daemon.delivery.faults import transfer_fault
 from daemon.errors import DeliveryError
 from daemon.limits import Limits
@@ -64,9 +64,18 @@ class Exchange:
             complete = self._send(channel)
         except TimeoutError as error:
             raise transfer_fault(error, self._origin) from error
+        except EOFError as error:
+            raise file_changed() from error
         except OSError as error:
             failure = error  # the server may have answered before it broke off
-        return self._read(channel, complete, failure)
+        answer = self._read(channel, complete, failure)
+        if (
+            isinstance(self._body, FileBody)
+            and len(self._body) > WHOLE
+            and 200 <= answer.status < 300
+        ):
+            self._body.confirm()  # what the kernel sent was the file's until the last byte left
+        return answer
 
     def _send(self, channel: Channel) -> bool:
         """Send the request; False when a final answer, or the end, came before all was sent."""
@@ -81,12 +90,12 @@ class Exchange:
         if not self._push(channel, self._head):
             return False
         with turns.waiting():  # copying blocks needs no turn, it runs beside Python
-            for block in body:
+            for block in body.pieces() if channel.sends_pieces else body:
                 if not self._push(channel, block) or (channel.heard() and self._is_over(channel)):
                     return False
         return True
 
-    def _push(self, channel: Channel, data: bytes | memoryview) -> bool:
+    def _push(self, channel: Channel, data: bytes | memoryview | Piece) -> bool:
         sent = channel.send(data, self._patience)
         while not sent:
             if self._is_over(channel):
