@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import logging
+import os
 import socket
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from daemon.delivery.http import HttpDestination
 from daemon.delivery.secret import Secret
 from daemon.errors import ConfigError, DeliveryError, Kind
 from tests.delivery.parcels import http_destination, never, parcel_of, write
-from tests.receiver import CERTIFICATE, Received, Receiver, early, ok, status
+from tests.exchange import Exchange, Received
+from tests.receiver import CERTIFICATE, Receiver, early, ok, status
 
 CANARY = "canary-7f3a"
 
@@ -337,6 +340,41 @@ def test_proxies_go_through_the_stock_adapter(tmp_path: Path) -> None:
         destination.close()
         assert proxy.requests[0].path == "http://upload.invalid/in/"
         assert proxy.contents == {parcel.sha256}
+
+
+def test_a_file_system_that_cannot_send_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel cannot send from a file its bytes arrive all the same."""
+
+    def cannot(*_: int) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "sendfile", cannot)
+    parcel = parcel_of(write(tmp_path, os.urandom(1_000_000)))
+    with Receiver() as receiver:
+        destination = http_destination(receiver.url)
+        destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+    assert receiver.contents == {parcel.sha256}
+
+
+def test_a_file_that_changes_before_the_answer_is_not_delivered(tmp_path: Path) -> None:
+    """What the kernel still held when the file changed may be either; it does not count."""
+    path = write(tmp_path, b"a" * 1_000_000)
+
+    def change_then_take(exchange: Exchange) -> None:
+        path.write_bytes(b"b" * 1_000_001)
+        taken(exchange)
+
+    taken = ok()
+    with Receiver() as receiver:
+        receiver.script(change_then_take)
+        destination = http_destination(receiver.url)
+        with pytest.raises(DeliveryError) as caught:
+            destination.deliver(parcel_of(path), lambda _: None, never())
+        destination.close()
+    assert (caught.value.code, caught.value.kind) == ("file_changed", Kind.PERMANENT)
 
 
 def test_config_is_the_contract() -> None:
