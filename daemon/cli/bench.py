@@ -75,6 +75,8 @@ def upload(
             "no_such_destination", f"there is no destination {destination!r}; known are {known}"
         )
     of_sizes, of_workers = _sizes(sizes), _counts(workers)
+    if csv_file is not None:
+        _prepare(csv_file)
     target = open_destination(destination, config.destinations[destination])
     try:
         report = _measured(target, of_sizes, of_workers, repeats)
@@ -167,7 +169,19 @@ def _print(report: Report) -> None:
     if report.recommended_workers is not None:
         show(f"{report.recommended_workers} at once serve every size well (concurrency: max)")
     if report.left_behind:
-        say(f"{len(report.left_behind)} files remain there, such as {report.left_behind[0]}")
+        count = len(report.left_behind)
+        say(
+            f"{count} {'file remains' if count == 1 else 'files remain'} there, such as "
+            f"{report.left_behind[0]}"
+        )
+
+
+def _prepare(path: Path) -> None:
+    """Learn before anything is measured whether the table can be written."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise UsageError("csv", f"--csv: {path}: {error.strerror}") from None
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:

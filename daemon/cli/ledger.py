@@ -35,7 +35,7 @@ class Ledger:
         The path may lead to the file wherever it lies now, or to its sidecar. Raises UsageError
         with `no_such_job` where there is none, `ambiguous` where the start of an id fits several.
         """
-        ids = self.store.find(text) or self._by_path(text)
+        ids = self._find(text) or self._by_path(text)
         jobs = [job for found in ids if (job := self.store.get(found)) is not None]
         if not jobs:
             raise UsageError(
@@ -72,6 +72,12 @@ class Ledger:
             "deliveries": [_delivery(delivery) for delivery in job.deliveries],
         }
 
+    def _find(self, text: str) -> list[str]:
+        try:
+            return self.store.find(text)
+        except UnicodeEncodeError:  # not UTF-8: the ledger knows the name as it is shown
+            return self.store.find(display(os.fsencode(text)))
+
     def _by_path(self, text: str) -> list[str]:
         from daemon.sidecar.read import DamagedSidecarError, read  # noqa: PLC0415
 
@@ -79,13 +85,13 @@ class Ledger:
         for inbox in self.config.inboxes.values():
             folder = os.path.join(os.fsencode(inbox.path), b"")
             if path.startswith(folder):
-                found = self.store.find(os.fsdecode(path[len(folder) :]))
+                found = self._find(os.fsdecode(path[len(folder) :]))
                 if found:
                     return found
         for sidecar in (path, path + b".json"):
             with contextlib.suppress(OSError, DamagedSidecarError):
                 return [str(read(sidecar).get("job"))]
-        return self.store.find(os.fsdecode(os.path.basename(path)))
+        return self._find(os.fsdecode(os.path.basename(path)))
 
     def _candidates(self, job: Job) -> Iterator[bytes]:
         from daemon.pipeline.places import Places  # noqa: PLC0415

@@ -29,6 +29,8 @@ class Program(TyperGroup):
         **extra: Any,  # noqa: ARG002
     ) -> Any:
         """Run a command and leave the process with its exit code."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # whatever the terminal speaks
         sys.exit(self._run(sys.argv[1:] if args is None else args, prog_name))
 
     def _run(self, args: Sequence[str], prog_name: str | None) -> int:

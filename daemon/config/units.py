@@ -17,6 +17,8 @@ _SIZES = {
 _TIMES = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PIXELS = {"": 1, "P": 1, "KP": 10**3, "MP": 10**6, "GP": 10**9}
 _MOST = 2**62
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096
+"""NAME_MAX and PATH_MAX of linux/limits.h, in bytes."""
 _TEN_YEARS = 3650 * 86400.0
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
@@ -100,7 +102,14 @@ def parse_path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
         raise ValueError("this must be a path, such as /srv/inboxd/inbox")
     folder = (info.context or {}).get("folder", "")
-    return Path(os.path.abspath(os.path.join(folder, os.path.expanduser(value))))
+    path = os.path.abspath(os.path.join(folder, os.path.expanduser(value)))
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ValueError("this has characters that no file system takes") from None
+    if len(encoded) >= _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
+        raise ValueError("this is longer than any path can be")
+    return Path(path)
 
 
 def written_duration(seconds: float) -> str:

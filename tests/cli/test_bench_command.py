@@ -63,6 +63,7 @@ def test_a_dead_destination(inboxd: Command, config: Path) -> None:
         (("disk", "--sizes", "big"), "--sizes: 'big' is not understood; write it like 25MB"),
         (("disk", "--workers", "1,x"), "--workers: write whole numbers from 1 to 256"),
         (("disk", "--workers", "0"), "--workers: write whole numbers from 1 to 256"),
+        (("disk", "--csv", "/dev/null/b.csv"), "--csv: /dev/null/b.csv: Not a directory"),
     ],
 )
 def test_what_cannot_be_measured(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from daemon.cli.main import app
+from daemon.jobs.model import State
 from daemon.jobs.state_folder import StateFolder
 from tests.cli.conftest import ROOT, Command
 from tests.cli.test_check_command import dead_port
@@ -292,6 +294,17 @@ class TestShow:
         result = inboxd("show", "-c", drained, "nothing.jpg")
         assert result.exit_code == 2
         assert "nothing is known of 'nothing.jpg'" in result.stderr
+
+    def test_a_name_that_is_not_utf8(self, inboxd: Command, tmp_path: Path) -> None:
+        """It is found by its bytes, by how it is shown and by its path."""
+        with Daemon(tmp_path) as daemon:
+            daemon.drop(b"r\xff.bin")
+            daemon.wait_for(State.DONE)
+        raw = os.fsdecode(b"r\xff.bin")
+        for name in (raw, r"r\xff.bin", daemon.done / raw):
+            assert answer(inboxd, "show", "-c", daemon.config_path, name)["file"] == r"r\xff.bin"
+        unknown = inboxd("show", "-c", daemon.config_path, os.fsdecode(b"n\xff.bin"))
+        assert unknown.exit_code == 2
 
     def test_people_see_where_and_why(self, inboxd: Command, drained: Path) -> None:
         """Line by line."""

@@ -185,6 +185,20 @@ def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
     assert (ours.returncode, output, errors) == (130, "", "")
 
 
+def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
+    """And no traceback."""
+    (tmp_path / "ü.txt").write_text("words")
+    result = subprocess.run(
+        [sys.executable, "-m", "daemon", "read", tmp_path / "ü.txt"],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert result.returncode == 1
+    assert rb"\xfc.txt" in result.stdout
+
+
 def test_control_characters_are_shown_not_obeyed() -> None:
     """A file's name cannot clear the screen."""
     assert printable("a\x1b[2Jb\nc\u202ed\udcff") == "a\\x1b[2Jb\nc\\u202ed\\udcff"
