@@ -118,10 +118,9 @@ def _print(facts: JSON, *, fresh: bool) -> None:
         show(f"healthy{'' if facts['ready'] else ', not ready'} (process {facts['pid']})")
     else:
         show("not healthy" if facts["running"] else "not running")
-    for reason in facts["reasons"]:
+    paused = [f"paused: {facts['paused']['message']}"] if facts["paused"] else []
+    for reason in dict.fromkeys([*facts["reasons"], *paused]):
         show(f"  {reason}")
-    if facts["paused"]:
-        show(f"  paused: {facts['paused']['message']}")
     rows = [
         [name, *(str(by.get(state, 0)) for state in _STATES)]
         for name, by in facts["counts"].items()
