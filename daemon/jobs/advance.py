@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.jobs.changes import (
+    HELD,
     CancelRequested,
     Change,
     Closed,
@@ -55,7 +56,7 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
         case Closed():
             return _moved(job, change.ending.state)
         case Parked():
-            return replace(_moved(job, State.PARKED), ready_at=change.until)
+            return replace(_moved(job, State.PARKED), ready_at=0.0 if result else change.until)
         case Requeued():
             return replace(_moved(job, State.QUEUED), ready_at=change.ready_at)
         case Unclaimed():
@@ -73,6 +74,8 @@ def _moved(job: Job, new: State) -> Job:
 
 
 def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
+    if duplicate_of is not None and duplicate_of.startswith(HELD):
+        return job
     deliveries = job.deliveries
     if duplicate_of is None and change.preparation.refusal is None:
         known = {delivery.destination for delivery in deliveries}

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from daemon.jobs.changes import (
+    HELD,
+    RELEASED,
     CancelRequested,
     Change,
     Closed,
@@ -65,6 +67,8 @@ def _prepared(change: Prepared, transaction: Transaction, now: float) -> str | N
             SQL["same_content"],
             {"inbox": change.inbox, "sha256": preparation.sha256, "id": change.job},
         ).fetchone()
+        if row is not None and row[1] != State.DONE:
+            return _hold(change.job, row[0], transaction, now)
         other = None if row is None else row[0]
     transaction.connection.execute(
         SQL["prepared"],
@@ -87,6 +91,13 @@ def _prepared(change: Prepared, transaction: Transaction, now: float) -> str | N
     detail = f"refused: {refusal.code}" if refusal else preparation.media_type or ""
     transaction.note(change.job, now, "validated", detail)
     return other
+
+
+def _hold(job: str, other: str, transaction: Transaction, now: float) -> str:
+    """Let a copy wait for what becomes of a job with the same content that is under way."""
+    transaction.connection.execute(SQL["hold"], {"id": job, "other": other, "now": now})
+    transaction.note(job, now, "held", f"job {other} has the same content and is under way")
+    return HELD + other
 
 
 def _delivery(change: DeliveryChanged, transaction: Transaction, now: float) -> None:
@@ -133,6 +144,7 @@ def _closed(change: Closed, transaction: Transaction, now: float) -> None:
     values = {"id": change.job, "state": state, "now": now}
     if not transaction.connection.execute(SQL["close"], values).rowcount:
         check_transition(_state(transaction, change.job), state)
+    transaction.connection.execute(SQL["release_held"], {"id": change.job, "now": now})
     transaction.note(change.job, now, state.value, _ending_detail(change.ending))
 
 
@@ -140,9 +152,13 @@ def _ending_detail(ending: Ending) -> str:
     return "" if ending.fault is None else f"{ending.fault.code}: {ending.fault.message}"
 
 
-def _parked(change: Parked, transaction: Transaction, now: float) -> None:
-    _move(transaction, change.job, State.PARKED, now, change.until)
+def _parked(change: Parked, transaction: Transaction, now: float) -> str | None:
+    """Park a job; one that was held for a job which has ended meanwhile is ready at once."""
+    released = transaction.connection.execute(SQL["released"], {"id": change.job}).fetchone()
+    until = change.until if released is None else now
+    _move(transaction, change.job, State.PARKED, now, until)
     transaction.note(change.job, now, "parked", change.reason)
+    return None if released is None else RELEASED
 
 
 def _requeued(change: Requeued, transaction: Transaction, now: float) -> None:

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from daemon.errors import Fault
 from daemon.jobs.model import Delivery, Ending, Preparation, ReadingState
 
+HELD = "held by "
+RELEASED = "released"
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A file is claimed, hashed and judged; its deliveries and its reading now lie before it.
 
-    `find_duplicate` asks for an older job of this inbox with the same content; the answer is the
-    result of this change.
+    `find_duplicate` asks for a job of this inbox with the same content; the result of this change
+    is the id of one that is done, or HELD and the id of one that is under way: then nothing else
+    is written, and the job waits for what becomes of that one.
     """
 
     job: str
@@ -61,7 +65,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """Nothing is to be done for this job before a wall-clock time."""
+    """Nothing is to be done for this job before a wall-clock time.
+
+    The result is RELEASED where what it waited for has come to pass in the meantime.
+    """
 
     job: str
     until: float

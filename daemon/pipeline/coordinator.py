@@ -18,7 +18,7 @@ from daemon import turns
 from daemon.clock import Clock
 from daemon.errors import Fault, Kind
 from daemon.jobs.advance import advance
-from daemon.jobs.changes import Change, Closed, Parked, Requeued
+from daemon.jobs.changes import HELD, RELEASED, Change, Closed, Parked, Requeued
 from daemon.jobs.decide import (
     PREPARE,
     READ,
@@ -43,6 +43,7 @@ from daemon.pipeline.step import StepEnded
 from daemon.pipeline.telling import Teller
 
 _LOOK_AT_CLOCK = 60.0
+_LOOK_AT_TWIN = 300.0
 _RECORD = "record"
 _TIMED = {PREPARE: "validate", READ: "read", "deliver": "deliver"}
 _LEFT = ENDS | {State.QUEUED, State.PARKED}
@@ -87,6 +88,7 @@ class Coordinator:
         self._limits = limits
         self._filer = Filer(store, clock, self.filed, self.unfiled)
         self._flights = Flights()
+        self._waited_for: set[str] = set()
         self._hungry = set(routes)
         self._results: list[StepEnded] = []
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -336,11 +338,22 @@ class Coordinator:
             if kind is not None:
                 flight.count_time(kind, each.seconds)
             self._teller.changed(flight.job, each.change, each.seconds)
+            if result is not None:
+                self._heed(flight, result)
             if flight.job.state in _LEFT:
                 self._let_go(flight.job.id)
                 self._wake_by(flight.job.ready_at)
             else:
                 self._next(flight)
+
+    def _heed(self, flight: Flight, result: str) -> None:
+        """Let a copy wait while the job that has its content is under way."""
+        if result.startswith(HELD):
+            self._waited_for.add(result.removeprefix(HELD))
+            flight.postponed = self._clock.now() + _LOOK_AT_TWIN
+            flight.reason = f"it has the same content as job {result.removeprefix(HELD)}"
+        elif result == RELEASED:
+            self._hungry.add(flight.job.inbox)
 
     def _send_back(self, flight: Flight) -> None:
         """Give a job back to the queue, with its results, for now or for later."""
@@ -365,6 +378,9 @@ class Coordinator:
             if flight is not None:
                 self._teller.changed(flight.job, Closed(filing.job.id, filing.ending), 0.0)
                 self._let_go(filing.job.id)
+                if filing.job.id in self._waited_for:
+                    self._waited_for.discard(filing.job.id)
+                    self._hungry.add(filing.job.inbox)
 
     def _let_go(self, job: str) -> None:
         self._flights.remove(job)

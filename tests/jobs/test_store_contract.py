@@ -10,6 +10,8 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.jobs.changes import (
+    HELD,
+    RELEASED,
     CancelRequested,
     Closed,
     Parked,
@@ -146,14 +148,47 @@ def test_results_of_steps_are_there_after_a_restart(store: JobStore) -> None:
 
 
 def test_the_same_content_is_found_in_the_same_inbox(store: JobStore) -> None:
-    """The answer to `find_duplicate` is the oldest job that has or will deliver the content."""
+    """The answer to `find_duplicate` is a job that has delivered the content."""
     first = _take_one(store)
-    assert store.write([prepared(first.id)]) == [None]
+    assert store.write([prepared(first.id), Closed(first.id, DONE)]) == [None, None]
     store.admit([sighting(b"copy.jpg", 8), sighting(b"elsewhere.jpg", 9, "other")], keep=False)
     (copy,) = store.take("box", 1)
     (elsewhere,) = store.take("other", 1)
     assert store.write([prepared(copy.id)]) == [first.id]
     assert store.write([prepared(elsewhere.id, inbox="other")]) == [None]
+
+
+def test_a_copy_of_what_is_under_way_is_held_until_that_has_ended(
+    store: JobStore, clock: Ticking
+) -> None:
+    """Only then it is known whether anybody got the content; nothing is written of the copy."""
+    first = _take_one(store)
+    store.write([prepared(first.id)])
+    store.admit([sighting(b"copy.jpg", 8)], keep=False)
+    (copy,) = store.take("box", 1)
+    assert store.write([prepared(copy.id)]) == [HELD + first.id]
+    found = store.get(copy.id)
+    assert found is not None
+    assert found.preparation is None
+    assert store.write([Parked(copy.id, clock.wall + 300)]) == [None]
+    assert store.take("box", 1) == []
+    store.write([Closed(first.id, FAILED)])
+    assert [job.id for job in store.take("box", 1)] == [copy.id]
+    assert store.write([prepared(copy.id)]) == [None]
+
+
+def test_a_copy_that_is_parked_after_its_twin_has_ended_is_ready_at_once(
+    store: JobStore, clock: Ticking
+) -> None:
+    """The end may come between the two commits."""
+    first = _take_one(store)
+    store.write([prepared(first.id)])
+    store.admit([sighting(b"copy.jpg", 8)], keep=False)
+    (copy,) = store.take("box", 1)
+    store.write([prepared(copy.id), Closed(first.id, DONE)])
+    assert store.write([Parked(copy.id, clock.wall + 300)]) == [RELEASED]
+    assert [job.id for job in store.take("box", 1)] == [copy.id]
+    assert store.write([prepared(copy.id)]) == [first.id]
 
 
 def test_content_that_was_refused_or_failed_does_not_count_as_taken(store: JobStore) -> None:

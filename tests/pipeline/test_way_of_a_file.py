@@ -13,7 +13,7 @@ import pytest
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
-from tests.receiver import Receiver, lost_answer, ok, silent, status
+from tests.receiver import Receiver, lost_answer, ok, silent, status, thinking
 from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
@@ -140,6 +140,36 @@ def test_the_same_content_is_not_delivered_twice(tmp_path: Path) -> None:
         facts = daemon.sidecar("done", "copy.bin")
         assert facts["status"] == "duplicate"
         assert first.id in facts["error"]["message"]
+
+
+def test_a_copy_waits_for_what_becomes_of_the_first(tmp_path: Path) -> None:
+    """Dropped while the first is under way, it is a duplicate only once that one is done."""
+    with (
+        Receiver(thinking(0.4)) as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("first.bin")
+        wait_until(lambda: daemon.log.of(Event.DELIVERY_STARTED), "the delivery to begin")
+        daemon.drop("copy.bin")
+        wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "the copy to wait")
+        daemon.wait_for(State.DUPLICATE)
+        daemon.wait_for(State.DONE)
+        assert len(receiver.requests) == 1
+
+
+def test_a_copy_of_what_failed_is_delivered(tmp_path: Path) -> None:
+    """Content that nobody got is not a duplicate of anything."""
+    with (
+        Receiver(thinking(0.4, status(422)), ok()) as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+    ):
+        daemon.drop("first.bin")
+        wait_until(lambda: daemon.log.of(Event.DELIVERY_STARTED), "the delivery to begin")
+        daemon.drop("copy.bin")
+        daemon.wait_for(State.FAILED)
+        daemon.wait_for(State.DONE)
+        assert (daemon.done / "copy.bin").exists()
+        assert (daemon.rejected / "first.bin").exists()
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,24 @@ UPDATE jobs SET preparation = :preparation, sha256 = :sha256, duplicate_of = :du
 WHERE id = :id;
 
 -- name: same_content
--- An older sibling with this content that was or will be delivered.
-SELECT id FROM jobs
+-- A sibling that has delivered this content, or that is about to.
+SELECT id, state FROM jobs
 WHERE inbox = :inbox AND sha256 = :sha256 AND id <> :id AND duplicate_of IS NULL
   AND state IN ('queued', 'running', 'parked', 'done')
-ORDER BY id LIMIT 1;
+ORDER BY state = 'done' DESC, id LIMIT 1;
+
+-- name: hold
+UPDATE jobs SET duplicate_of = :other, updated = :now WHERE id = :id;
+
+-- name: released
+-- Whether the job that this one is held for has ended.
+SELECT 1 FROM jobs AS held JOIN jobs AS other ON other.id = held.duplicate_of
+WHERE held.id = :id AND held.preparation IS NULL
+  AND other.state NOT IN ('queued', 'running', 'parked');
+
+-- name: release_held
+-- What waited for a job with the same content is looked at again when that one has ended.
+UPDATE jobs SET ready_at = :now WHERE duplicate_of = :id AND state = 'parked';
 
 -- name: add_delivery
 INSERT INTO deliveries (job, destination, state) VALUES (:job, :destination, 'pending')

@@ -13,6 +13,7 @@ CREATE TABLE jobs (
     claimed INTEGER NOT NULL DEFAULT 0 CHECK (claimed IN (0, 1)),
     ready_at REAL NOT NULL DEFAULT 0,
     sha256 TEXT,
+    -- The job with the same content: one that is done, or, for a parked job, one that is under way.
     duplicate_of TEXT,
     preparation TEXT CHECK (preparation IS NULL OR json_valid(preparation)),
     reading TEXT NOT NULL DEFAULT 'none' CHECK (reading IN ('none', 'pending', 'done', 'failed')),
@@ -31,6 +32,8 @@ CREATE INDEX jobs_by_path ON jobs (inbox, path);
 CREATE INDEX jobs_by_state ON jobs (state, inbox, id);
 CREATE INDEX jobs_parked ON jobs (ready_at) WHERE state = 'parked';
 CREATE INDEX jobs_by_content ON jobs (inbox, sha256) WHERE sha256 IS NOT NULL;
+
+CREATE INDEX jobs_held ON jobs (duplicate_of) WHERE duplicate_of IS NOT NULL AND state = 'parked';
 
 CREATE TABLE deliveries (
     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
