@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -91,7 +93,8 @@ class DeliveryError(InboxdError):
     """One attempt to deliver failed.
 
     `kind` tells whether another attempt can help. `http_status` is the server's, where it gave one;
-    `retry_after` is in seconds, where the server asked for a pause.
+    `retry_after` is in seconds, where the server asked for a pause; `response` is what it said in
+    JSON.
     """
 
     kind = Kind.TRANSIENT
@@ -108,6 +111,7 @@ class DeliveryError(InboxdError):
         super().__init__(code, message, kind=kind)
         self.http_status = http_status
         self.retry_after = retry_after
+        self.response: Mapping[str, Any] = {}
 
 
 class StoppedError(InboxdError):

@@ -151,6 +151,7 @@ class Service:
             _spare_the_collector()
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
+            self._tell_of_orphans()
             self._tend()
             ready()
             work()
@@ -306,6 +307,14 @@ class Service:
                 "inboxes": self._inboxes.facts(),
             }
         )
+
+    def _tell_of_orphans(self) -> None:
+        """Jobs whose inbox the configuration no longer has wait until it is there again."""
+        for inbox, states in self._store.counts().items():
+            waiting = sum(number for state, number in states.items() if State(state) not in ENDS)
+            if waiting and inbox not in self.config.inboxes:
+                reason = f"{waiting} files of it wait, and the configuration no longer has it"
+                self._log.emit(Event.INBOX_MISSING, inbox=inbox, reason=reason)
 
     # -- reload --------------------------------------------------------------------
 

@@ -129,6 +129,12 @@ def cancel(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     with opened(config_file) as ledger:
         found = ledger.named(job)[0]
         _allow(found, found.state not in ENDS, "be given up")
+        if found.inbox not in ledger.config.inboxes:
+            raise UsageError(
+                "unknown_inbox",
+                f"{found.id} {found.name} lies in inbox {found.inbox} or its work folder, and the "
+                "configuration no longer has that inbox; add it again first",
+            )
         ledger.store.write([CancelRequested(found.id)])
         show_line(f"{found.id} {found.name} is given up")
         _tell_daemon(ledger, True)

@@ -207,12 +207,14 @@ class _StopBeforeNextRun(stop_base):
 
 
 def _given_up(error: DeliveryError, attempts: int) -> DeliveryError:
-    return DeliveryError(
+    last = DeliveryError(
         error.code,
         f"{error.message}; given up after {attempts} attempts, as give_up_after says",
         kind=Kind.PERMANENT,
         http_status=error.http_status,
     )
+    last.response = error.response
+    return last
 
 
 def _error_of(state: RetryCallState) -> DeliveryError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -58,12 +60,14 @@ class HttpDestination:
         self._session = UploadSession(self._adapter)
         if parts.scheme == "https":
             self._trust(f"destinations.{name}.verify")
+        credentials = _credentials(config.auth, f"destinations.{name}.auth")
+        self._secrets = credentials.spellings()
         headers = {
             "User-Agent": f"inboxd/{__version__}",
             "Accept": "application/json, */*;q=0.1",
             "Accept-Encoding": "identity",
             **config.headers,
-            **_auth_headers(config.auth, f"destinations.{name}.auth"),
+            **credentials.headers,
         }
         prepared = requests.Request(config.method, self._origin, headers=headers).prepare()
         prepared.headers.pop("Content-Length", None)
@@ -143,18 +147,26 @@ class HttpDestination:
         except requests.RequestException as error:
             raise stock_fault(error, self._origin) from error
 
+    def _without_secrets(self, content: bytes) -> bytes:
+        """An answer that may be kept, though a server repeated what it was sent."""
+        for secret in self._secrets:
+            content = content.replace(secret, b"[redacted]")
+        return content
+
     def _judge(self, response: requests.Response, parcel: Parcel) -> Acknowledgement:
         status = response.status_code
         url = response.url
+        answer = verdict.json_object(self._without_secrets(response.content))
         if not 200 <= status < 300:
-            raise verdict.refusal(
+            error = verdict.refusal(
                 status,
                 response.headers,
                 url,
                 now=time.time(),
                 cap=self._limits.retry_after_cap,
             )
-        answer = verdict.json_object(response.content)
+            error.response = answer
+            raise error
         path = self._config.location
         where = answer_path.lift(answer, path) if path else None
         return Acknowledgement(
@@ -165,18 +177,28 @@ class HttpDestination:
         )
 
 
-def _auth_headers(
-    auth: NoAuth | BearerAuth | BasicAuth | HeaderAuth, where: str
-) -> Mapping[str, str]:
-    """The header that carries the secret."""
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """The header that carries the secret, and the texts that give it away."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def spellings(self) -> tuple[bytes, ...]:
+        """The secrets as a server may repeat them, plain or inside a JSON text."""
+        plain = [text.encode() for text in self.secrets]
+        return tuple({*plain, *(json.dumps(text)[1:-1].encode() for text in self.secrets)})
+
+
+def _credentials(auth: NoAuth | BearerAuth | BasicAuth | HeaderAuth, where: str) -> _Credentials:
     if isinstance(auth, NoAuth):
-        return {}
+        return _Credentials()
     text = read_secret(auth.secret, where).reveal()
     if isinstance(auth, BasicAuth):
-        pair = f"{auth.username}:{text}".encode()
-        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+        pair = base64.b64encode(f"{auth.username}:{text}".encode()).decode()
+        return _Credentials({"Authorization": f"Basic {pair}"}, (text, pair))
     if not text.isascii():
         raise ConfigError([Problem(where, "a token must be plain ASCII text")])
     if isinstance(auth, BearerAuth):
-        return {"Authorization": f"Bearer {text}"}
-    return {auth.name: text}
+        return _Credentials({"Authorization": f"Bearer {text}"}, (text,))
+    return _Credentials({auth.name: text}, (text,))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from daemon.errors import Fault, Kind
 from daemon.jobs.model import DeliveryState, Ending, Job, ReadingState, State
 
+# An original that stays in its inbox was written to: its new content is a job of its own.
+_REPLACED = frozenset({"changed", "file_changed"})
 PREPARE = "prepare"
 READ = "read"
 RECORD = "record"
@@ -107,7 +109,8 @@ def _due(job: Job, now: float) -> tuple[str, ...]:
 def _ending(job: Job) -> Ending:
     failed = next((d for d in job.deliveries if d.state is DeliveryState.FAILED), None)
     if failed is not None:
-        return Ending(State.FAILED, failed.fault, "rejected")
+        replaced = failed.fault is not None and failed.fault.code in _REPLACED
+        return Ending(State.CANCELLED if replaced else State.FAILED, failed.fault, "rejected")
     return Ending(State.DONE, None, "done")
 
 

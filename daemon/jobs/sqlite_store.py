@@ -258,10 +258,16 @@ def _as_ledger_error(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        # SQLite says `disk I/O error` where it has no room for its shared memory.
+        full = "full" in str(error) or "disk I/O" in str(error)
+        advice = (
+            "free some space on its disk; nothing in it is lost"
+            if full
+            else "see to its folder, disk and rights, or move it aside to begin a new one"
+        )
         raise LedgerError(
-            "ledger_unreadable",
-            f"the ledger {path} cannot be used: {error}; see to its folder, disk and rights, "
-            "or move it aside to begin a new one",
+            "disk_full" if full else "ledger_unreadable",
+            f"the ledger {path} cannot be used: {error}; {advice}",
         ) from error
 
 

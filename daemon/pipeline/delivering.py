@@ -127,6 +127,7 @@ def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery
                 runs=delivery.runs + 1,
                 next_at=now + pause,
                 http_status=error.http_status,
+                response=error.response,
                 fault=error.fault,
             )
         case attempts.Failed(error=error, attempts=count):
@@ -136,5 +137,6 @@ def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery
                 attempts=count,
                 runs=delivery.runs + 1,
                 http_status=error.http_status,
+                response=error.response,
                 fault=error.fault,
             )

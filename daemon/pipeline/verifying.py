@@ -61,7 +61,7 @@ def _unknown_inbox(job: Job) -> Disagreement:
         "unknown_inbox",
         f"job {job.id}",
         f"{job.name} belongs to inbox {job.inbox}, which the configuration no longer has",
-        f"add the inbox again, or: inboxd cancel {job.id}",
+        "add the inbox to the configuration again; the file lies in it or in its work folder",
     )
 
 
@@ -181,9 +181,12 @@ def _folder(store: JobStore, folder: bytes) -> Iterator[Disagreement]:
             if name.startswith(b".inboxd-"):
                 if _is_left_over(store, name):
                     yield Disagreement("left_over", display(path), "a crash left it", "remove it")
-            elif name.endswith(SUFFIX) and name.removesuffix(SUFFIX) not in known:
-                yield from _lone_sidecar(store, path)
-            elif not name.endswith(SUFFIX) and not _has_sidecar(name, known):
+            elif _has_sidecar(name, known):
+                pass  # an original; its sidecar is looked at in its turn
+            elif name.endswith(SUFFIX):
+                alone = name.removesuffix(SUFFIX) not in known
+                yield from _of_a_known_job(store, path, alone=alone)
+            else:
                 yield Disagreement(
                     "no_sidecar",
                     display(path),
@@ -208,18 +211,21 @@ def _has_sidecar(name: bytes, known: set[bytes]) -> bool:
     return any(other.startswith(stem + b"~") and other.endswith(SUFFIX) for other in known)
 
 
-def _lone_sidecar(store: JobStore, path: bytes) -> Iterator[Disagreement]:
+def _of_a_known_job(store: JobStore, path: bytes, *, alone: bool) -> Iterator[Disagreement]:
+    """A sidecar tells of a job in the ledger; what it says is compared with that job elsewhere."""
     try:
         job_id = read(path).get("job")
     except (DamagedSidecarError, OSError) as error:
-        yield Disagreement("sidecar_damaged", display(path), str(error), "look at it, or remove it")
+        if alone:
+            mend = "look at it, or remove it"
+            yield Disagreement("sidecar_damaged", display(path), str(error), mend)
         return
     if not isinstance(job_id, str) or store.get(job_id) is None:
         yield Disagreement(
             "unknown_job",
             display(path),
             f"its job {job_id} is not in the ledger",
-            "remove it together with its original, or keep both elsewhere",
+            "bring back the ledger that knows it, or keep it and its original elsewhere",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import json
 import logging
 import os
 import socket
@@ -175,6 +176,25 @@ def test_secret_is_never_told(
         shown += [str(destination.check()), str(error), repr(error), caplog.text]
         destination.close()
     assert CANARY not in "".join(shown)
+
+
+def test_an_answer_that_repeats_the_secret_is_kept_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that echoes what it was sent does not bring the secret into sidecar and ledger."""
+    token = f'{CANARY}"quoted'
+    monkeypatch.setenv("TEST_TOKEN", token)
+    auth = {"type": "bearer", "token_env": "TEST_TOKEN"}
+    echo = json.dumps({"you sent": f"Bearer {token}", "id": 7}).encode()
+    with Receiver(ok(body=echo), status(422, echo)) as receiver:
+        destination = http_destination(receiver.url, auth=auth)
+        parcel = parcel_of(write(tmp_path, b"content"))
+        answer = destination.deliver(parcel, lambda _: None, never()).response
+        destination.close()
+        error = failed(receiver.url, tmp_path, auth=auth)
+    for kept in (answer, error.response):
+        assert kept["id"] == 7
+        assert CANARY not in str(kept)
 
 
 def test_environment_is_not_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_what_a_person_puts_away_with_its_sidecar_is_no_disagreement(daemon: Dae
     (daemon.done / "good.bin").unlink()
     (daemon.done / "good.bin.json").unlink()
     assert _verify(daemon) == []
+
+
+def test_an_original_that_is_json_is_told_from_a_sidecar(tmp_path: Path) -> None:
+    """People drop JSON too; its sidecar is called `x.json.json`."""
+    daemon = Daemon(tmp_path)
+    with daemon:
+        daemon.drop("x.json", b"{}")
+        daemon.drop("y.json", b'{"no": "sidecar"}')
+        daemon.wait_for(State.DONE, 2)
+    assert _verify(daemon) == []
+
+
+def test_a_ledger_that_knows_nothing_does_not_agree(daemon: Daemon) -> None:
+    """A new ledger beside old folders is told, file by file."""
+    shutil.rmtree(daemon.folder / "state")
+    with daemon:
+        pass
+    assert [found.code for found in _verify(daemon)] == ["unknown_job", "unknown_job"]
 
 
 def _lose_original(daemon: Daemon) -> None:

@@ -72,7 +72,7 @@ def test_every_attempt_carries_the_same_key(tmp_path: Path) -> None:
 def test_a_refusal_by_the_server_fails_the_job_until_it_is_retried(tmp_path: Path) -> None:
     """The original waits in rejected/ with a sidecar that says why; retry takes it from there."""
     with (
-        Receiver(status(422)) as receiver,
+        Receiver(status(422, b'{"detail": "bad field"}')) as receiver,
         Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
     ):
         daemon.drop("r.bin")
@@ -81,6 +81,7 @@ def test_a_refusal_by_the_server_fails_the_job_until_it_is_retried(tmp_path: Pat
         assert facts["status"] == "failed"
         assert facts["error"]["kind"] == "permanent"
         assert facts["deliveries"][0]["http_status"] == 422
+        assert facts["deliveries"][0]["response"] == {"detail": "bad field"}
         assert (daemon.rejected / "r.bin").exists()
         _retry(daemon, job.id)
         daemon.wait_for(State.DONE)
@@ -210,6 +211,22 @@ def test_originals_that_are_kept_stay_and_are_not_taken_again(tmp_path: Path) ->
         assert path.read_bytes() == b"two!"
         assert sorted(os.listdir(daemon.done)) != []
         assert "r.bin" not in os.listdir(daemon.done)
+
+
+def test_a_kept_original_that_changes_while_it_is_sent_is_replaced_by_its_new_self(
+    tmp_path: Path,
+) -> None:
+    """Nobody is called for the old content; the new one is a job of its own."""
+    with Receiver() as receiver:
+        rest = http(receiver.url, "    bandwidth: 100KB/s\n")
+        inbox = f"{DELIVER}\noriginals: keep"
+        with Daemon(tmp_path, inbox=inbox, rest=rest) as daemon:
+            path = daemon.drop("r.bin", bytes(100_000))
+            wait_until(lambda: daemon.log.of(Event.DELIVERY_STARTED), "the delivery to begin")
+            path.write_bytes(b"new")
+            daemon.wait_for(State.CANCELLED)
+            daemon.wait_for(State.DONE)
+            assert daemon.jobs(State.FAILED) == []
 
 
 def test_originals_that_are_to_be_deleted_go_only_after_delivery(tmp_path: Path) -> None:
