@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from daemon import turns
 from daemon.clock import Clock
@@ -34,37 +33,21 @@ from daemon.jobs.decide import (
 from daemon.jobs.model import ENDS, Ending, State
 from daemon.jobs.store import JobStore, Results
 from daemon.limits import Limits
+from daemon.pipeline.agenda import Agenda
 from daemon.pipeline.environment import Environment
 from daemon.pipeline.filing import Filer, Filing
 from daemon.pipeline.flights import Flight, Flights
 from daemon.pipeline.pausing import Pause
 from daemon.pipeline.route import Route
-from daemon.pipeline.step import StepEnded
+from daemon.pipeline.step import StepEnded, Steps
 from daemon.pipeline.telling import Teller
 
-_LOOK_AT_CLOCK = 60.0
 _LOOK_AT_TWIN = 300.0
 _RECORD = "record"
 _TIMED = {PREPARE: "validate", READ: "read", "deliver": "deliver"}
 _LEFT = ENDS | {State.QUEUED, State.PARKED}
 
 Message = Callable[[], None]
-
-
-class Steps(Protocol):
-    """Starts steps elsewhere; each comes back through the coordinator's `step_ended`."""
-
-    def prepare(self, flight: Flight, route: Route) -> None:
-        """Claim and judge the file."""
-        ...
-
-    def deliver(self, flight: Flight, route: Route, destination: str) -> None:
-        """Deliver to one destination."""
-        ...
-
-    def read(self, flight: Flight, route: Route) -> None:
-        """Read the file."""
-        ...
 
 
 class Coordinator:
@@ -88,11 +71,9 @@ class Coordinator:
         self._limits = limits
         self._filer = Filer(store, clock, self.filed, self.unfiled)
         self._flights = Flights()
-        self._waited_for: set[str] = set()
-        self._hungry = set(routes)
+        self._agenda = Agenda(routes, clock)
         self._results: list[StepEnded] = []
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._wake_at: float | None = None
         self._draining = False
         self._answered = clock.monotonic()
         self.on_crash: Callable[[BaseException], None] = lambda _: None
@@ -109,12 +90,12 @@ class Coordinator:
         self.steps = steps
         self._filer.start()
         self._store.recover()
-        self._wake_at = self._store.next_ready_at()
+        self._agenda.wake_by(self._store.next_ready_at() or 0.0)
         self._thread.start()
 
     def wake(self, inbox: str) -> None:
         """There may be new jobs of an inbox."""
-        self._post(lambda: self._hungry.add(inbox))
+        self._post(partial(self._agenda.look_into, inbox))
 
     def nudge(self) -> None:
         """Someone else changed the ledger: look for jobs taken up again and jobs given up."""
@@ -152,7 +133,7 @@ class Coordinator:
     def idle(self, timeout: float = 5.0) -> bool:
         """Whether nothing is under way and all that is ready was taken."""
         answer: Future[bool] = Future()
-        self._post(lambda: answer.set_result(not self._flights and not self._hungry))
+        self._post(lambda: answer.set_result(not self._flights and not self._agenda.open()))
         try:
             return answer.result(timeout)
         except TimeoutError:
@@ -220,24 +201,18 @@ class Coordinator:
         probe = self._pause.seconds_to_probe()
         if probe is not None:
             return probe
-        if self._wake_at is not None:
-            # The wall clock can be set; look at it now and then.
-            return min(max(0.0, self._wake_at - self._clock.now()), _LOOK_AT_CLOCK)
-        return None
+        return self._agenda.seconds_to_wake()
 
     def _look_at_clock(self) -> None:
-        woken = self._wake_at is not None and self._wake_at <= self._clock.now()
-        if woken:
-            self._wake_at = None
-        if woken or (self._pause.seconds_to_probe() is not None and self._pause.probe()):
-            self._hungry |= set(self._routes)
+        self._agenda.wake()
+        if self._pause.seconds_to_probe() is not None and self._pause.probe():
+            self._agenda.look_into_all()
 
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
-        self._hungry.intersection_update(self._routes)
-        if self._draining or not self._hungry or self._pause.fault is not None:
+        if self._draining or self._pause.fault is not None:
             return
-        for inbox in [name for name in self._routes if name in self._hungry]:
+        for inbox in self._agenda.open():
             room = self._limits.window - self._flights.of_inbox(inbox)
             if room < self._limits.window // 4:
                 continue
@@ -246,8 +221,7 @@ class Coordinator:
             with turns.waiting():
                 jobs = self._store.take(inbox, room)
             if len(jobs) < room:
-                self._hungry.discard(inbox)
-                self._wake_at = self._store.next_ready_at()
+                self._agenda.emptied(inbox, self._store.next_ready_at())
             for job in jobs:
                 self._teller.claimed(job)
                 self._next(self._flights.add(job))
@@ -342,18 +316,18 @@ class Coordinator:
                 self._heed(flight, result)
             if flight.job.state in _LEFT:
                 self._let_go(flight.job.id)
-                self._wake_by(flight.job.ready_at)
+                self._agenda.wake_by(flight.job.ready_at)
             else:
                 self._next(flight)
 
     def _heed(self, flight: Flight, result: str) -> None:
         """Let a copy wait while the job that has its content is under way."""
         if result.startswith(HELD):
-            self._waited_for.add(result.removeprefix(HELD))
+            self._agenda.wait_for(result.removeprefix(HELD))
             flight.postponed = self._clock.now() + _LOOK_AT_TWIN
             flight.reason = f"it has the same content as job {result.removeprefix(HELD)}"
         elif result == RELEASED:
-            self._hungry.add(flight.job.inbox)
+            self._agenda.look_into(flight.job.inbox)
 
     def _send_back(self, flight: Flight) -> None:
         """Give a job back to the queue, with its results, for now or for later."""
@@ -361,16 +335,11 @@ class Coordinator:
             self._leave(flight, Parked(flight.job.id, flight.postponed, flight.reason))
         else:
             self._leave(flight, Requeued(flight.job.id))
-            self._hungry.add(flight.job.inbox)
+            self._agenda.look_into(flight.job.inbox)
 
     def _leave(self, flight: Flight, change: Change) -> None:
         flight.running.add("leave")
         self._take_result(StepEnded(flight.job.id, "leave", change))
-
-    def _wake_by(self, ready_at: float) -> None:
-        """Look at the queue again when a job that went back to it is ready; 0 is at once."""
-        if ready_at:
-            self._wake_at = min(ready_at, self._wake_at or ready_at)
 
     def _close_flights(self, filings: Sequence[Filing]) -> None:
         for filing in filings:
@@ -378,9 +347,7 @@ class Coordinator:
             if flight is not None:
                 self._teller.changed(flight.job, Closed(filing.job.id, filing.ending), 0.0)
                 self._let_go(filing.job.id)
-                if filing.job.id in self._waited_for:
-                    self._waited_for.discard(filing.job.id)
-                    self._hungry.add(filing.job.inbox)
+                self._agenda.ended(filing.job.id, filing.job.inbox)
 
     def _let_go(self, job: str) -> None:
         self._flights.remove(job)
@@ -388,8 +355,7 @@ class Coordinator:
             self.on_empty()
 
     def _look_again(self) -> None:
-        self._hungry |= set(self._routes)
-        self._wake_at = None
+        self._agenda.look_into_all()
         for job in self._store.cancel_requested(self._flights.ids()):
             flight = self._flights.get(job)
             if flight is not None and not flight.job.cancel:
@@ -400,7 +366,7 @@ class Coordinator:
     def _reroute(self, routes: dict[str, Route], environment: Environment) -> None:
         self._routes = routes
         self._pause.environment = environment
-        self._hungry |= set(routes)
+        self._agenda.serve(routes)
 
     def _begin_drain(self) -> None:
         self._draining = True

@@ -1,11 +1,14 @@
-"""What a step hands back to the coordinator."""
+"""How the coordinator starts steps, and what they hand back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from daemon.errors import Fault
 from daemon.jobs.changes import Change
+from daemon.pipeline.flights import Flight
+from daemon.pipeline.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,19 @@ class StepEnded:
     seconds: float = 0.0
     fault: Fault | None = None
     retry_in: float | None = None
+
+
+class Steps(Protocol):
+    """Starts steps elsewhere; each comes back through the coordinator's `step_ended`."""
+
+    def prepare(self, flight: Flight, route: Route) -> None:
+        """Claim and judge the file."""
+        ...
+
+    def deliver(self, flight: Flight, route: Route, destination: str) -> None:
+        """Deliver to one destination."""
+        ...
+
+    def read(self, flight: Flight, route: Route) -> None:
+        """Read the file."""
+        ...
