@@ -21,6 +21,7 @@ from daemon import turns
 from daemon.clock import Clock
 from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
+    display,
     environment_fault,
     move_new,
     rename_new,
@@ -109,7 +110,8 @@ class Filer:
         except InboxdError as error:
             self._unfiled(group, error.fault)
         except OSError as error:
-            self._unfiled(group, environment_fault(error, "recording and filing").fault)
+            place = display(os.fsencode(error.filename)) if error.filename else "a file"
+            self._unfiled(group, environment_fault(error, f"filing {place}").fault)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the filing
             fault = Fault("internal_error", f"{type(error).__name__}: {error}", Kind.ENVIRONMENT)
             self._unfiled(group, fault)
