@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
-_LOOK_EVERY = 0.01
+_LOOK_EVERY = 0.1
 _APART = "INBOXD_BENCHMARK_APART"
 
 

@@ -136,7 +136,7 @@ class Filer:
         names = NameChooser()
         now = self._clock.now()
         placed = [_named(filing, names, now) for filing in filings]
-        written = [_write_sidecar(filing, end) for filing, end in placed]
+        written = _write_sidecars(placed)
         with turns.waiting():
             self._sync(written)
         for _, end in placed:
@@ -210,8 +210,21 @@ def _named(filing: Filing, names: NameChooser, now: float) -> _Placed:
     return named, named.end
 
 
-def _write_sidecar(filing: Filing, end: EndPlace) -> int:
-    """Write a sidecar under its temporary name; returns the descriptor, to be synced."""
+def _write_sidecars(placed: list[_Placed]) -> list[int]:
+    """Write sidecars under their temporary names; returns their descriptors, to be synced."""
+    descriptors: list[int] = []
+    try:
+        for filing, end in placed:
+            descriptors.append(write_new(end.temporary, _sidecar_of(filing)))
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return descriptors
+
+
+def _sidecar_of(filing: Filing) -> bytes:
+    """The sidecar's content, with what reading found."""
     job = filing.job
     kept: dict[str, Any] = {}
     if job.reading is ReadingState.DONE:
@@ -222,7 +235,7 @@ def _write_sidecar(filing: Filing, end: EndPlace) -> int:
         ):
             kept = json.load(reading)
     facts = describe(job, filing.ending, ocr=kept.get("ocr"), receipt=kept.get("receipt"))
-    return write_new(end.temporary, render(facts))
+    return render(facts)
 
 
 def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Placed]]:
