@@ -21,6 +21,7 @@ from daemon.jobs.changes import HELD, RELEASED, Change, Closed, Parked, Requeued
 from daemon.jobs.decide import (
     PREPARE,
     READ,
+    RECORD,
     FileAway,
     Park,
     Prepare,
@@ -43,7 +44,6 @@ from daemon.pipeline.step import StepEnded, Steps
 from daemon.pipeline.telling import Teller
 
 _LOOK_AT_TWIN = 300.0
-_RECORD = "record"
 _TIMED = {PREPARE: "validate", READ: "read", "deliver": "deliver"}
 _LEFT = ENDS | {State.QUEUED, State.PARKED}
 
@@ -164,7 +164,7 @@ class Coordinator:
     def unfiled(self, filings: Sequence[Filing], fault: Fault) -> None:
         """The filer could not go on with these jobs."""
         for filing in filings:
-            self.step_ended(StepEnded(filing.job.id, _RECORD, fault=fault))
+            self.step_ended(StepEnded(filing.job.id, RECORD, fault=fault))
 
     def _post(self, message: Message) -> None:
         self._messages.put(message)
@@ -266,7 +266,7 @@ class Coordinator:
             self.steps.deliver(flight, route, destination)
 
     def _record(self, flight: Flight, route: Route, ending: Ending, *, recorded: bool) -> None:
-        flight.running.add(_RECORD)
+        flight.running.add(RECORD)
         delete = route.config.originals == "delete"
         job = replace(flight.job, timings={**flight.job.timings, **flight.timings})
         self._filer.submit(Filing(job, route.places, ending, delete, recorded))
