@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import filecmp
 import os
 import stat
 import sys
@@ -225,6 +226,16 @@ def _move_special(source: bytes, target: bytes, status: os.stat_result) -> None:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
     sync_folder(os.path.dirname(target))
     os.unlink(source)
+
+
+def is_same(one: bytes, other: bytes) -> bool:
+    """Whether `move_new` would make one file of the other; raises OSError if one is missing."""
+    first, second = os.lstat(one), os.lstat(other)
+    if stat.S_ISLNK(first.st_mode):
+        return stat.S_ISLNK(second.st_mode) and os.readlink(one) == os.readlink(other)
+    if not stat.S_ISREG(first.st_mode):
+        return stat.S_ISREG(second.st_mode) and second.st_size == 0
+    return stat.S_ISREG(second.st_mode) and filecmp.cmp(one, other, shallow=False)
 
 
 def copy_durably(source: bytes, target: bytes) -> None:

@@ -23,6 +23,7 @@ from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
     display,
     environment_fault,
+    is_same,
     move_new,
     rename_new,
     sync_folders,
@@ -123,11 +124,8 @@ class Filer:
         self._close(moved)
         for each in elsewhere:
             self._syncers.submit(self._copy, *each)
-        for filing, end in taken:
-            # The name was taken between our two looks, or its folder removed: record it anew.
-            unlink_if_there(end.sidecar)
-            ending = replace(filing.ending, name=b"")
-            self.submit(replace(filing, ending=ending, recorded=False))
+        for each in taken:
+            self._record_anew(*each)
 
     def _record(self, filings: list[Filing]) -> list[_Placed]:
         """Write, sync, rename and commit the sidecars of a group."""
@@ -163,15 +161,45 @@ class Filer:
         """Move one original to another disk, beside the group so that nobody waits for it."""
         try:
             source = filing.places.original(filing.job)
-            move_new(source, end.original, temporary=end.temporary + b".copy")
-            self._close([(filing, end)])
-        except FileExistsError:
-            self.submit(filing)
+            try:
+                move_new(source, end.original, temporary=end.temporary + b".copy")
+            except FileExistsError:
+                self._meet_another(filing, end)
+            except FileNotFoundError:
+                self._miss_one(filing, end)
+            else:
+                self._close([(filing, end)])
         except OSError as error:
             fault = environment_fault(error, f"moving {filing.job.name} to another disk")
             self._unfiled([filing], fault.fault)
         except InboxdError as error:
             self._unfiled([filing], error.fault)
+
+    def _meet_another(self, filing: Filing, end: EndPlace) -> None:
+        """Something has the name on the other disk: our own copy of before a crash, or a stranger.
+
+        Raises OSError where the two cannot be compared.
+        """
+        source = filing.places.original(filing.job)
+        if is_same(source, end.original):
+            sync_folders([end.folder])
+            unlink_if_there(source)
+            self._close([(filing, end)])
+        else:
+            self._record_anew(filing, end)
+
+    def _miss_one(self, filing: Filing, end: EndPlace) -> None:
+        """The original was moved before a crash, or the folder on the other disk went away."""
+        if os.path.lexists(filing.places.original(filing.job)):
+            self._record_anew(filing, end)
+        else:
+            self._close([(filing, end)])
+
+    def _record_anew(self, filing: Filing, end: EndPlace) -> None:
+        """The name was taken between our two looks, or its folder removed: choose another."""
+        unlink_if_there(end.sidecar)
+        ending = replace(filing.ending, name=b"")
+        self.submit(replace(filing, ending=ending, recorded=False))
 
     def _close(self, placed: list[_Placed]) -> None:
         """Make the moves durable and commit the end states."""

@@ -200,6 +200,19 @@ def test_content_that_was_refused_or_failed_does_not_count_as_taken(store: JobSt
     assert store.write([prepared(copy.id)]) == [None]
 
 
+def test_a_copy_that_is_taken_again_waits_for_nobody(store: JobStore, clock: Ticking) -> None:
+    """Parked for another reason, it keeps that time though its twin has ended."""
+    first = _take_one(store)
+    store.write([prepared(first.id)])
+    store.admit([sighting(b"copy.jpg", 8)], keep=False)
+    (copy,) = store.take("box", 1)
+    store.write([prepared(copy.id), Parked(copy.id, clock.wall + 300)])
+    store.write([Closed(first.id, DONE)])
+    assert [job.id for job in store.take("box", 1)] == [copy.id]
+    assert store.write([Parked(copy.id, clock.wall + 60, "no rights")]) == [None]
+    assert store.take("box", 1) == []
+
+
 def test_a_parked_job_is_ready_when_its_time_has_come(store: JobStore, clock: Ticking) -> None:
     """The schedule is in the ledger, so a restart keeps it."""
     job = _take_one(store)

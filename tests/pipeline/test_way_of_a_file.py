@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
+from daemon.pipeline import filing
 from tests.receiver import Receiver, lost_answer, ok, silent, status, thinking
 from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
@@ -351,6 +354,57 @@ def test_done_may_be_on_another_disk(tmp_path: Path) -> None:
             assert os.listdir(daemon.work) == []
     finally:
         shutil.rmtree(done, ignore_errors=True)
+
+
+@pytest.mark.parametrize("stranger", [False, True])
+def test_a_crash_between_copy_and_removal_on_another_disk_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stranger: bool
+) -> None:
+    """Our own copy is taken for what it is; a stranger's file keeps its name and its content."""
+    first = threading.Event()
+
+    def elsewhere(source: bytes, target: bytes) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def move(source: bytes, target: bytes, *, temporary: bytes) -> None:
+        if not first.is_set():
+            first.set()
+            Path(os.fsdecode(target)).write_bytes(b"stranger" if stranger else b"content")
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "File exists")
+        os.rename(source, target)
+
+    monkeypatch.setattr(filing, "rename_new", elsewhere)
+    monkeypatch.setattr(filing, "move_new", move)
+    with Daemon(tmp_path) as daemon:
+        daemon.drop("r.bin")
+        (job,) = daemon.wait_for(State.DONE)
+        assert os.listdir(daemon.work) == []
+        assert (daemon.done / "r.bin").read_bytes() == (b"stranger" if stranger else b"content")
+        assert job.ending is not None
+        assert (daemon.done / os.fsdecode(job.ending.name)).read_bytes() == b"content"
+        assert (daemon.done / f"{os.fsdecode(job.ending.name)}.json").exists()
+
+
+def test_a_crash_after_removal_on_another_disk_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel says `another disk` even of a file that is moved already."""
+
+    def elsewhere(source: bytes, target: bytes) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def moved_before(source: bytes, target: bytes, *, temporary: bytes) -> None:
+        os.rename(source, target)
+        os.lstat(source)
+
+    monkeypatch.setattr(filing, "rename_new", elsewhere)
+    monkeypatch.setattr(filing, "move_new", moved_before)
+    with Daemon(tmp_path) as daemon:
+        daemon.drop("r.bin")
+        daemon.wait_for(State.DONE)
+        assert (daemon.done / "r.bin").read_bytes() == b"content"
+        assert daemon.log.of(Event.ENVIRONMENT_PAUSED) == []
 
 
 def test_slow_deliveries_do_not_hold_up_another_inbox(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ SELECT id FROM (
 ORDER BY id LIMIT :limit;
 
 -- name: run
-UPDATE jobs SET state = 'running', claimed = 1, updated = :now
+-- A job that was held is judged anew; until then it waits for nobody.
+UPDATE jobs SET state = 'running', claimed = 1, updated = :now,
+    duplicate_of = CASE WHEN preparation IS NULL THEN NULL ELSE duplicate_of END
 WHERE id = :id AND state IN ('queued', 'parked');
 
 -- name: next_ready_at
