@@ -16,6 +16,8 @@ from daemon.files import (
     environment_fault,
     identity,
     is_environment,
+    is_same,
+    move_new,
     open_regular,
     rename_new,
     unlink_if_there,
@@ -165,13 +167,19 @@ class Places:
         """Fetch a file from where an earlier ending put it; its old sidecar goes first."""
         assert job.origin is not None
         source = os.path.join(self.folder(job.origin.folder), job.origin.name)
+        folder, name = os.path.split(source)
+        sidecar = os.path.join(folder, sidecar_name(name, job.id))
         if os.path.lexists(target):
+            # From another disk it is copied; a crash may have left the copy's source.
+            ours = os.path.lexists(source) and not os.path.lexists(sidecar)
+            if ours and is_same(source, target):
+                unlink_if_there(source)
             return Claim.OURS
         if not os.path.lexists(source):
             return Claim.GONE
-        folder, name = os.path.split(source)
-        unlink_if_there(os.path.join(folder, sidecar_name(name, job.id)))
-        rename_new(source, target)
+        unlink_if_there(sidecar)
+        os.makedirs(self.work, mode=0o700, exist_ok=True)
+        move_new(source, target, temporary=target + b".copy")
         return Claim.OURS
 
     def _gone(self) -> Claim:

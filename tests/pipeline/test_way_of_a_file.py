@@ -407,6 +407,26 @@ def test_a_crash_after_removal_on_another_disk_ends_well(
         assert daemon.log.of(Event.ENVIRONMENT_PAUSED) == []
 
 
+def test_a_retry_fetches_its_file_from_another_disk(tmp_path: Path) -> None:
+    """rejected/ may be on another disk than work/."""
+    other = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
+    rejected = other / f"inboxd-test-rejected-{os.getpid()}"
+    inbox = f"{DELIVER}\nrejected: {rejected}"
+    try:
+        with (
+            Receiver(status(422)) as receiver,
+            Daemon(tmp_path, inbox=inbox, rest=http(receiver.url)) as daemon,
+        ):
+            daemon.drop("r.bin")
+            (job,) = daemon.wait_for(State.FAILED)
+            _retry(daemon, job.id)
+            daemon.wait_for(State.DONE)
+            assert (daemon.done / "r.bin").read_bytes() == b"content"
+            assert os.listdir(rejected) == os.listdir(daemon.work) == []
+    finally:
+        shutil.rmtree(rejected, ignore_errors=True)
+
+
 def test_slow_deliveries_do_not_hold_up_another_inbox(tmp_path: Path) -> None:
     """Inboxes take turns, and a destination's lane is its own."""
     fast = tmp_path / "fast"
