@@ -7,14 +7,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from daemon.config.explain import did_you_mean
-from daemon.config.model import (
-    Config,
+from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
     HttpDestinationConfig,
-    InboxConfig,
 )
+from daemon.config.explain import did_you_mean
+from daemon.config.model import Config, InboxConfig
 from daemon.config.places import Document
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from daemon.config import consistency, plugins
+from daemon.config.destinations import DestinationConfig, PluginDestinationConfig
 from daemon.config.explain import did_you_mean, explain
-from daemon.config.model import Config, DestinationConfig, InboxConfig, PluginDestinationConfig
+from daemon.config.model import Config, InboxConfig
 from daemon.config.places import Document, Trail, parse
 from daemon.errors import ConfigError, Problem
 

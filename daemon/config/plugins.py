@@ -6,7 +6,7 @@ from importlib import metadata
 
 from pydantic import BaseModel
 
-from daemon.config.model import (
+from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
     HttpDestinationConfig,

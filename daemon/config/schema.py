@@ -6,13 +6,12 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from daemon.config.model import (
-    Config,
+from daemon.config.destinations import (
     FolderDestinationConfig,
     HttpDestinationConfig,
-    InboxConfig,
     PluginDestinationConfig,
 )
+from daemon.config.model import Config, InboxConfig
 from daemon.config.units import LocalPath, written_duration, written_pixels, written_size
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

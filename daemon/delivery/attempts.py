@@ -20,7 +20,7 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from daemon.clock import Clock, SystemClock
-from daemon.config.model import RetryConfig
+from daemon.config.destinations import RetryConfig
 from daemon.delivery.destination import Acknowledgement, Destination, Parcel, Progress
 from daemon.errors import DeliveryError, Kind, StoppedError
 from daemon.limits import DEFAULT, Limits

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 
-from daemon.config.model import FolderDestinationConfig
+from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.body import file_changed, open_parcel
 from daemon.delivery.copying import Copy
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress

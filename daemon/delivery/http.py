@@ -16,13 +16,8 @@ import requests
 
 from daemon import __version__
 from daemon.config import answer_path, template
-from daemon.config.model import (
-    BasicAuth,
-    BearerAuth,
-    HeaderAuth,
-    HttpDestinationConfig,
-    NoAuth,
-)
+from daemon.config.auth import BasicAuth, BearerAuth, HeaderAuth, NoAuth
+from daemon.config.destinations import HttpDestinationConfig
 from daemon.delivery import verdict
 from daemon.delivery.body import Envelope, FileBody, boundary_for, multipart, open_parcel
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress

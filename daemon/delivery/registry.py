@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import cast
 
-from daemon.config.model import (
+from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
     HttpDestinationConfig,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from daemon.config.model import SecretSource
+from daemon.config.auth import SecretSource
 from daemon.errors import ConfigError, Problem
 
 _MOST = 16 * 1024

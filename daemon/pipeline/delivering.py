@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from daemon.clock import Clock
-from daemon.config.model import RetryConfig
+from daemon.config.destinations import RetryConfig
 from daemon.delivery import attempts
 from daemon.delivery.destination import Destination, Parcel
 from daemon.errors import DeliveryError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.config.model import RetryConfig
+from daemon.config.destinations import RetryConfig
 from daemon.delivery.destination import Destination
 from daemon.delivery.pacing import Breaker, Lane
 from daemon.errors import DeliveryError, Fault, InboxdError, Kind, StoppedError

@@ -7,23 +7,17 @@ from typing import Any
 
 import pytest
 
-from daemon.config.load import load
-from daemon.config.model import (
-    BasicAuth,
-    BearerAuth,
-    Config,
+from daemon.config.auth import BasicAuth, BearerAuth, HeaderAuth
+from daemon.config.destinations import (
     FolderDestinationConfig,
-    HeaderAuth,
     HttpDestinationConfig,
-    InboxConfig,
-    LogConfig,
-    MetricsConfig,
-    OcrConfig,
     RetryConfig,
-    Section,
     TimeoutConfig,
 )
+from daemon.config.load import load
+from daemon.config.model import Config, InboxConfig, LogConfig, MetricsConfig, OcrConfig
 from daemon.config.schema import schema
+from daemon.config.section import Section
 from daemon.config.units import (
     parse_duration,
     parse_size,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.destinations import FolderDestinationConfig, HttpDestinationConfig
 from daemon.config.load import load
-from daemon.config.model import FolderDestinationConfig, HttpDestinationConfig
 from daemon.errors import ConfigError
 from tests.config.writing import GOOD, complaints, http, inbox, loaded, written
 from tests.rights import without_rights

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.destinations import PluginDestinationConfig
 from daemon.config.load import load
-from daemon.config.model import PluginDestinationConfig
 from daemon.errors import ConfigError
 
 PACKAGE = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon.config.model import HttpDestinationConfig
+from daemon.config.destinations import HttpDestinationConfig
 from daemon.delivery.destination import Parcel
 from daemon.delivery.http import HttpDestination
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.config.model import RetryConfig
+from daemon.config.destinations import RetryConfig
 from daemon.delivery.attempts import Delivered, Failed, Outcome, Parked, park_pause, run_attempts
 from daemon.delivery.destination import Acknowledgement, Destination, Finding, Parcel, Progress
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError

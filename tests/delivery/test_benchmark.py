@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.model import FolderDestinationConfig
+from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.benchmark import PREFIX, Row, measure, quantile, recommend
 from daemon.delivery.folder import FolderDestination
 from daemon.errors import StoppedError

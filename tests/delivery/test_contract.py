@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from daemon.config.model import FolderDestinationConfig
+from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.destination import Destination
 from daemon.delivery.folder import FolderDestination
 from daemon.errors import DeliveryError, Kind, StoppedError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.model import FolderDestinationConfig
+from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery import folder as folder_module
 from daemon.delivery.destination import Parcel
 from daemon.delivery.folder import FolderDestination

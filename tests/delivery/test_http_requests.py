@@ -14,7 +14,7 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from daemon.config.model import HttpDestinationConfig
+from daemon.config.destinations import HttpDestinationConfig
 from daemon.delivery.destination import Finding
 from daemon.delivery.http import HttpDestination
 from daemon.delivery.secret import Secret

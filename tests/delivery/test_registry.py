@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.model import (
+from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
     HttpDestinationConfig,
