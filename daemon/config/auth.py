@@ -71,10 +71,9 @@ class BearerAuth(TokenAuth):
     type: Literal["bearer"]
 
 
-class BasicAuth(SecretAuth):
-    """User name and password (RFC 7617)."""
+class PasswordAuth(SecretAuth):
+    """Base of what is authenticated by a user name and a password."""
 
-    type: Literal["basic"]
     username: str
     password_file: LocalPath | None = None
     password_env: str | None = None
@@ -85,6 +84,18 @@ class BasicAuth(SecretAuth):
         return SecretSource(self.password_file, self.password_env, self.credential)
 
 
+class BasicAuth(PasswordAuth):
+    """User name and password (RFC 7617)."""
+
+    type: Literal["basic"]
+
+
+class DigestAuth(PasswordAuth):
+    """A proof of user name and password that does not show the latter (RFC 7616)."""
+
+    type: Literal["digest"]
+
+
 class HeaderAuth(TokenAuth):
     """A secret in a header of the server's choosing."""
 
@@ -92,4 +103,6 @@ class HeaderAuth(TokenAuth):
     name: HeaderName = "X-API-Key"
 
 
-Auth = Annotated[NoAuth | BearerAuth | BasicAuth | HeaderAuth, Field(discriminator="type")]
+Auth = Annotated[
+    NoAuth | BearerAuth | BasicAuth | DigestAuth | HeaderAuth, Field(discriminator="type")
+]

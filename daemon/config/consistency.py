@@ -10,7 +10,6 @@ from pathlib import Path
 from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
-    HttpDestinationConfig,
 )
 from daemon.config.explain import did_you_mean
 from daemon.config.model import Config, InboxConfig
@@ -32,8 +31,7 @@ def check(
     destinations. Folders are compared with links resolved.
     """
     for target, destination in destinations.items():
-        if isinstance(destination, HttpDestinationConfig):
-            _secrets_outside(document, target, destination)
+        _secrets_outside(document, target, getattr(destination, "headers", {}))
     for name, inbox in inboxes.items():
         _own_folders(document, name, inbox)
         _names(document, name, inbox)
@@ -105,8 +103,8 @@ def _names(document: Document, name: str, inbox: InboxConfig) -> None:
             document.complain(here, f"{target} is named twice; once is enough")
 
 
-def _secrets_outside(document: Document, target: str, destination: HttpDestinationConfig) -> None:
-    for header in destination.headers:
+def _secrets_outside(document: Document, target: str, headers: Mapping[str, str]) -> None:
+    for header in headers:
         here = ("destinations", target, "headers", header)
         if header.lower() in _SECRET_HEADERS and here not in document.substituted:
             document.complain(

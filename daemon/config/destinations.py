@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from daemon.config.auth import Auth, NoAuth
 from daemon.config.section import Section
-from daemon.config.units import Count, Duration, LocalPath, Rate, Wait
+from daemon.config.units import Count, Duration, LocalPath, Rate, Size, Wait
 from daemon.config.words import AnswerPath, HeaderName, HeaderValue, Template, Url
 
 
@@ -44,24 +45,23 @@ class DestinationConfig(Section):
     bandwidth: Rate | None = None
 
 
-class HttpDestinationConfig(DestinationConfig):
-    """An HTTP server that takes a multipart POST or a raw PUT."""
+class ClientCertificate(Section):
+    """What we show a server that asks who we are by TLS."""
 
-    type: Literal["http"]
-    url: Url
-    method: Literal["POST", "PUT"] = "POST"
-    field: str = "file"
-    data: dict[str, Template] = Field(default_factory=dict)
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    auth: Auth = NoAuth()
+    certificate: LocalPath
+    key: LocalPath | None = Field(None, description="when the certificate's file does not hold it")
+
+
+class ServerDestinationConfig(DestinationConfig):
+    """Base of what is reached by HTTP."""
+
     timeout: TimeoutConfig = TimeoutConfig()
-    location: AnswerPath | None = Field(
-        None, description="where a JSON answer names the file, such as $.url"
-    )
     verify: bool | LocalPath = Field(
         default=True, description="a CA file; false is refused unless allow_insecure says so"
     )
     allow_insecure: bool = False
+    client_certificate: ClientCertificate | None = None
+    proxy: Url | None = Field(None, description="the environment's proxies are not used")
 
     @model_validator(mode="after")
     def _verified(self) -> Self:
@@ -71,6 +71,90 @@ class HttpDestinationConfig(DestinationConfig):
                 "or add allow_insecure: true"
             )
         return self
+
+
+class HttpDestinationConfig(ServerDestinationConfig):
+    """An HTTP server that takes a multipart POST or a raw PUT."""
+
+    type: Literal["http"]
+    url: Url
+    method: Literal["POST", "PUT"] = "POST"
+    field: str = "file"
+    data: dict[str, Template] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    auth: Auth = NoAuth()
+    location: AnswerPath | None = Field(
+        None, description="where a JSON answer names the file, such as $.url"
+    )
+
+
+class S3DestinationConfig(ServerDestinationConfig):
+    """A bucket of Amazon S3 or of any store that speaks its protocol."""
+
+    type: Literal["s3"]
+    bucket: str = Field(min_length=3, max_length=63)
+    key: Template = Field("{inbox}/{name}", description="template of the object's key")
+    endpoint: Url | None = Field(None, description="default: Amazon's for the region")
+    region: str = "us-east-1"
+    path_style: bool = Field(
+        default=False, description="the bucket in the path, not in the host's name"
+    )
+    access_key_file: LocalPath | None = None
+    access_key_env: str | None = None
+    access_key_credential: str | None = None
+    secret_key_file: LocalPath | None = None
+    secret_key_env: str | None = None
+    secret_key_credential: str | None = None
+    profile: str | None = Field(None, description="of the usual credential files")
+    multipart_threshold: Size = 64 * 2**20
+    part_size: Size = 16 * 2**20
+    part_workers: Count = Field(4, description="parts of one file under way at once")
+    create_once: bool = Field(
+        default=False, description="refuse to replace an object: If-None-Match: *"
+    )
+    storage_class: str | None = None
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = None
+    kms_key: str | None = None
+    metadata: dict[str, Template] = Field(default_factory=dict)
+
+
+class WebdavDestinationConfig(ServerDestinationConfig):
+    """A WebDAV share (RFC 4918)."""
+
+    type: Literal["webdav"]
+    url: Url
+    name: Template = Field("{name}", description="template of the name below url")
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    auth: Auth = NoAuth()
+
+
+class TusDestinationConfig(ServerDestinationConfig):
+    """A server for resumable uploads by tus 1.0."""
+
+    type: Literal["tus"]
+    url: Url
+    metadata: dict[str, Template] = Field(
+        default_factory=lambda: {"filename": "{name}", "filetype": "{media_type}"}
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    auth: Auth = NoAuth()
+
+
+class CloudinaryDestinationConfig(ServerDestinationConfig):
+    """A cloud of Cloudinary: by an unsigned preset, or signed with a key."""
+
+    type: Literal["cloudinary"]
+    cloud: str
+    upload_preset: str | None = None
+    api_key: str | None = None
+    api_secret_file: LocalPath | None = None
+    api_secret_env: str | None = None
+    api_secret_credential: str | None = None
+    resource_type: Literal["auto", "image", "video", "raw"] = "auto"
+    folder: Template | None = None
+    public_id: Template | None = None
+    chunk_size: Size = Field(20_000_000, description="larger files are sent in chunks of this size")
+    endpoint: Url = "https://api.cloudinary.com"
 
 
 class FolderDestinationConfig(DestinationConfig):
@@ -85,3 +169,14 @@ class PluginDestinationConfig(DestinationConfig):
     """A destination from another package; its own class checks the options."""
 
     options: dict[str, Any] = Field(default_factory=dict)
+
+
+OWN: Final[Mapping[str, type[DestinationConfig]]] = {
+    "http": HttpDestinationConfig,
+    "s3": S3DestinationConfig,
+    "webdav": WebdavDestinationConfig,
+    "tus": TusDestinationConfig,
+    "cloudinary": CloudinaryDestinationConfig,
+    "folder": FolderDestinationConfig,
+}
+"""The types that come with inboxd, by the name that `type` gives them."""

@@ -134,10 +134,10 @@ def _destination(
         document.complain((*trail, "type"), f"is not a word; known are {', '.join(known)}")
         return None
     if kind not in known:
-        later = f"{kind} is not part of this version" if kind in plugins.LATER else None
-        hint = f"{later}; known are {', '.join(known)}" if later else did_you_mean(kind, known)
-        unknown = "" if later else f"there is no destination type {kind[:40]!r}; "
-        document.complain((*trail, "type"), unknown + hint)
+        document.complain(
+            (*trail, "type"),
+            f"there is no destination type {kind[:40]!r}; {did_you_mean(kind, known)}",
+        )
         return None
     found = _validate(document, plugins.destination_model(kind), trail, context)
     if isinstance(found, PluginDestinationConfig):

@@ -6,30 +6,19 @@ from importlib import metadata
 
 from pydantic import BaseModel
 
-from daemon.config.destinations import (
-    DestinationConfig,
-    FolderDestinationConfig,
-    HttpDestinationConfig,
-    PluginDestinationConfig,
-)
+from daemon.config.destinations import OWN, DestinationConfig, PluginDestinationConfig
 
 DESTINATIONS = "inboxd.destinations"
 """Entry points whose object builds a destination and has `options`, a pydantic model."""
 OCR_ENGINES = "inboxd.ocr_engines"
 """Entry points whose object builds an engine."""
 
-_OWN: dict[str, type[DestinationConfig]] = {
-    "http": HttpDestinationConfig,
-    "folder": FolderDestinationConfig,
-}
 _OWN_ENGINES = ("rapid",)
-LATER = frozenset({"s3", "webdav", "tus", "cloudinary"})
-"""Types that the project has a name for and this version does not have."""
 
 
 def destination_types() -> list[str]:
     """The names that a destination's `type` can have."""
-    return sorted({*_OWN, *metadata.entry_points(group=DESTINATIONS).names})
+    return sorted({*OWN, *metadata.entry_points(group=DESTINATIONS).names})
 
 
 def engines() -> list[str]:
@@ -39,7 +28,7 @@ def engines() -> list[str]:
 
 def destination_model(kind: str) -> type[DestinationConfig]:
     """The model of a known type's keys."""
-    return _OWN.get(kind, PluginDestinationConfig)
+    return OWN.get(kind, PluginDestinationConfig)
 
 
 def plugin_options(kind: str) -> type[BaseModel] | None:
@@ -47,7 +36,7 @@ def plugin_options(kind: str) -> type[BaseModel] | None:
 
     Raises ImportError where the package cannot be imported or says no options.
     """
-    if kind in _OWN:
+    if kind in OWN:
         return None
     point = next(iter(metadata.entry_points(group=DESTINATIONS, name=kind)))
     try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 from pydantic import Field, create_model
 
-from daemon.config.destinations import (
-    FolderDestinationConfig,
-    HttpDestinationConfig,
-    PluginDestinationConfig,
-)
+from daemon.config.destinations import OWN, PluginDestinationConfig
 from daemon.config.model import Config, InboxConfig
 from daemon.config.units import LocalPath, written_duration, written_pixels, written_size
 
@@ -22,7 +20,7 @@ _IN_UNITS = {"size": written_size, "duration": written_duration, "pixels": writt
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a configuration file; sizes and times are text with a unit."""
-    kinds = HttpDestinationConfig | FolderDestinationConfig | PluginDestinationConfig
+    kinds: Any = functools.reduce(operator.or_, OWN.values(), PluginDestinationConfig)
     where = "folder of the ledger; $STATE_DIRECTORY when absent"
     written = create_model(
         "inboxd",
@@ -33,7 +31,7 @@ def schema() -> dict[str, Any]:
         destinations=(dict[str, kinds], Field(default_factory=dict)),
     )
     found = _as_written(written.model_json_schema())
-    own = {"type": "string", "not": {"enum": ["http", "folder"]}}
+    own = {"type": "string", "not": {"enum": list(OWN)}}
     found["$defs"]["PluginDestinationConfig"]["properties"]["type"] = own
     return {"$schema": DIALECT, "$id": "inboxd/config/1", **found}
 

@@ -103,7 +103,10 @@ def file_changed() -> DeliveryError:
 
 
 class FileBody:
-    """The body of one attempt: read at its own offsets, so it can be sent again from its start.
+    """The body of one request: read at its own offsets, so it can be sent again from its start.
+
+    It is the whole file, or the `length` bytes of it from `offset` on; `size` is the whole file's.
+    Progress is told as the offset that was reached.
 
     It is an iterable with a length, which is what requests and http.client ask of a body. Raises
     StoppedError between blocks once `stop` is set, DeliveryError `file_changed` before the last
@@ -120,16 +123,20 @@ class FileBody:
         progress: Progress,
         throttle: Throttle | None = None,
         block: int = DEFAULT.read_block,
+        offset: int = 0,
+        length: int | None = None,
     ) -> None:
         self.stop = stop
         self._descriptor = descriptor
         self._size = size
+        self._start = offset
+        self._end = size if length is None else offset + length
         self._envelope = envelope
         self._progress = progress
         self._throttle = throttle
         self._block = block if throttle is None else _gentle(block, throttle.rate)
         self._opened = identity(os.fstat(descriptor))
-        self._length = len(envelope.head) + size + len(envelope.tail)
+        self._length = len(envelope.head) + self._end - offset + len(envelope.tail)
 
     def __len__(self) -> int:
         return self._length
@@ -147,12 +154,13 @@ class FileBody:
 
     def whole(self) -> bytes:
         """All of a small body in one piece; the caller reports it with `sent`."""
-        self._turn(self._size)
+        wanted = self._end - self._start
+        self._turn(wanted)
         try:
-            data = os.pread(self._descriptor, self._size + 1, 0)
+            data = os.pread(self._descriptor, wanted, self._start)
         except OSError as error:
             raise environment_fault(error, "reading the file to deliver it") from error
-        if len(data) != self._size:
+        if len(data) != wanted:
             raise file_changed()
         self.confirm()
         return b"".join((self._envelope.head, data, self._envelope.tail))
@@ -161,10 +169,10 @@ class FileBody:
         """The same as iterating, with pieces of the file in place of its bytes."""
         if self._envelope.head:
             yield self._envelope.head
-        for offset in range(0, self._size, self._block):
-            size = min(self._block, self._size - offset)
+        for offset in range(self._start, self._end, self._block):
+            size = min(self._block, self._end - offset)
             self._turn(size)
-            if offset + size == self._size:
+            if offset + size == self._end:
                 self.confirm()
             yield Piece(self._descriptor, offset, size)
             self._progress(offset + size)
@@ -172,14 +180,14 @@ class FileBody:
             yield self._envelope.tail
 
     def sent(self) -> None:
-        """Say that all of the file was sent."""
-        self._progress(self._size)
+        """Say that all of this body was sent."""
+        self._progress(self._end)
 
     def _file(self) -> Iterator[memoryview]:
         buffer = block_buffer(self._block)
-        offset = 0
-        while offset < self._size:
-            wanted = min(self._block, self._size - offset)
+        offset = self._start
+        while offset < self._end:
+            wanted = min(self._block, self._end - offset)
             self._turn(wanted)
             try:
                 count = os.preadv(self._descriptor, [buffer[:wanted]], offset)
@@ -188,7 +196,7 @@ class FileBody:
             if not count:
                 raise file_changed()
             offset += count
-            if offset == self._size:
+            if offset == self._end:
                 self.confirm()
             yield buffer[:count]
             self._progress(offset)

@@ -11,6 +11,36 @@ from typing import Any, Protocol
 JSON = Any
 
 
+class Resume(Protocol):
+    """What one delivery has to remember to go on where it was cut, durably, also over restarts."""
+
+    def load(self) -> Mapping[str, JSON]:
+        """What was kept last, {} for nothing."""
+        ...
+
+    def keep(self, state: Mapping[str, JSON]) -> None:
+        """Replace what was kept; durable when it returns. At most a few kilobytes of JSON.
+
+        Raises EnvironmentFaultError where it cannot be kept.
+        """
+        ...
+
+
+class ForgetfulResume:
+    """A memory that lasts as long as the parcel: for deliveries that no ledger knows."""
+
+    def __init__(self) -> None:
+        self._state: Mapping[str, JSON] = {}
+
+    def load(self) -> Mapping[str, JSON]:
+        """What was kept last."""
+        return self._state
+
+    def keep(self, state: Mapping[str, JSON]) -> None:
+        """Replace what was kept."""
+        self._state = dict(state)
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """What is delivered: the facts of one file and a way to its content.
@@ -29,6 +59,7 @@ class Parcel:
     received: datetime
     idempotency_key: str
     open: Callable[[], int]
+    resume: Resume = field(default_factory=ForgetfulResume, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

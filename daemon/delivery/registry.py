@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from importlib import metadata
-from typing import cast
+from typing import Final, cast
 
-from daemon.config.destinations import (
-    DestinationConfig,
-    FolderDestinationConfig,
-    HttpDestinationConfig,
-)
+from daemon.config.destinations import DestinationConfig
 from daemon.config.plugins import DESTINATIONS, destination_types
 from daemon.delivery.destination import Destination
 from daemon.errors import ConfigError, Problem
+
+_ADAPTERS: Final[Mapping[str, tuple[str, str]]] = {
+    "http": ("http", "HttpDestination"),
+    "s3": ("s3", "S3Destination"),
+    "webdav": ("webdav", "WebdavDestination"),
+    "tus": ("tus", "TusDestination"),
+    "cloudinary": ("cloudinary", "CloudinaryDestination"),
+    "folder": ("folder", "FolderDestination"),
+}
+"""Module and class of each type; imported when first used, because requests is slow to import."""
 
 
 def known_types() -> list[str]:
@@ -26,14 +34,10 @@ def open_destination(name: str, config: DestinationConfig) -> Destination:
     A third party's entry point is called with the name and the section. Raises ConfigError for a
     type that is not installed, and where a secret cannot be read.
     """
-    if isinstance(config, HttpDestinationConfig):
-        from daemon.delivery.http import HttpDestination  # noqa: PLC0415  # requests is slow
-
-        return HttpDestination(name, config)
-    if isinstance(config, FolderDestinationConfig):
-        from daemon.delivery.folder import FolderDestination  # noqa: PLC0415
-
-        return FolderDestination(name, config)
+    if config.type in _ADAPTERS:
+        module, adapter = _ADAPTERS[config.type]
+        build = getattr(importlib.import_module(f"daemon.delivery.{module}"), adapter)
+        return cast("Destination", build(name, config))
     return _open_foreign(name, config)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from daemon.config.auth import BasicAuth, BearerAuth, HeaderAuth
+from daemon.config.auth import BasicAuth, BearerAuth, DigestAuth, HeaderAuth
 from daemon.config.destinations import (
-    FolderDestinationConfig,
-    HttpDestinationConfig,
+    OWN,
+    ClientCertificate,
     RetryConfig,
     TimeoutConfig,
 )
@@ -40,10 +40,11 @@ def test_the_example_loads() -> None:
     [
         Config,
         InboxConfig,
-        HttpDestinationConfig,
-        FolderDestinationConfig,
+        *OWN.values(),
+        ClientCertificate,
         BearerAuth,
         BasicAuth,
+        DigestAuth,
         HeaderAuth,
         TimeoutConfig,
         RetryConfig,
@@ -74,7 +75,7 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     definitions = found["$defs"]
     assert set(found["properties"]) == set(Config.model_fields)
-    for model in (InboxConfig, HttpDestinationConfig, FolderDestinationConfig, OcrConfig):
+    for model in (InboxConfig, *OWN.values(), OcrConfig):
         shown = definitions[model.__name__]
         assert set(shown["properties"]) == set(model.model_fields)
         assert shown["additionalProperties"] is False

@@ -229,8 +229,12 @@ class TestKeys:
             ("headers", '{a: "b\\nc"}', "a header holds one line of plain ASCII text"),
             ("headers", "{Content-Length: '3'}", "leave it out"),
             ("headers", "{Authorization: Bearer abc}", "this is a secret in the file; use auth"),
-            ("auth", "{type: bearr}", "write type: and one of none, bearer, basic, header"),
-            ("auth", "{token_file: x}", "write type: and one of none, bearer, basic, header"),
+            ("auth", "{type: bearr}", "write type: and one of none, bearer, basic, digest,"),
+            (
+                "auth",
+                "{token_file: x}",
+                "write type: and one of none, bearer, basic, digest,",
+            ),
             ("auth", "{type: bearer}", "the secret has no source; give exactly one of"),
             ("auth", "{type: bearer, token_file: a, token_env: B}", "the secret has 2 sources"),
             ("auth", "{type: basic, username: u, pasword_file: a}", "did you mean password_file?"),
@@ -249,10 +253,10 @@ class TestKeys:
         keys = {"type": "http", "url": "https://example.com/in"} | {key: value}
         assert said in "\n".join(complaints(tmp_path, http(**keys)))
 
-    def test_a_destination_type_that_does_not_exist_yet(self, tmp_path: Path) -> None:
-        """A type that a later version has is told apart from a typing mistake."""
-        (only,) = complaints(tmp_path, http(type="s3"))
-        assert "s3 is not part of this version; known are folder, http" in only
+    def test_a_destination_type_that_does_not_exist(self, tmp_path: Path) -> None:
+        """A typing mistake is met with the nearest name that there is."""
+        (only,) = complaints(tmp_path, http(type="webdaw"))
+        assert "there is no destination type 'webdaw'; did you mean webdav?" in only
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -268,7 +272,7 @@ class TestKeys:
             (GOOD + "metrics: {listen: x}\n", "write it like 127.0.0.1:9180"),
             (
                 GOOD.replace("type: folder, ", ""),
-                "archive.type: is missing; known are folder, http",
+                "archive.type: is missing; known are cloudinary, folder, http, s3, tus, webdav",
             ),
             (
                 GOOD.replace("[archive]", "[archiv]"),

@@ -11,7 +11,6 @@ import socket
 from pathlib import Path
 
 import pytest
-import requests
 from pydantic import ValidationError
 
 from daemon.config.destinations import HttpDestinationConfig
@@ -172,7 +171,7 @@ def test_secret_is_never_told(
     with Receiver(status(code, Location="/x")) as receiver:
         error = failed(receiver.url, tmp_path, auth=auth)
         destination = http_destination(receiver.url, auth=auth)
-        shown = [repr(destination), repr(vars(destination)["_session"]), repr(Secret(CANARY))]
+        shown = [repr(destination), repr(vars(destination)["_client"]), repr(Secret(CANARY))]
         shown += [str(destination.check()), str(error), repr(error), caplog.text]
         destination.close()
     assert CANARY not in "".join(shown)
@@ -347,15 +346,8 @@ def test_missing_authority(tmp_path: Path) -> None:
 def test_proxies_go_through_the_stock_adapter(tmp_path: Path) -> None:
     """What is unusual is left to requests' own adapter, body and all."""
     with Receiver() as proxy:
-        destination = http_destination("http://upload.invalid/in/")
+        destination = http_destination("http://upload.invalid/in/", proxy=proxy.url)
         parcel = parcel_of(write(tmp_path, b"x" * 100_000))
-        stock = destination._session.send  # there is no key for a proxy yet
-
-        def send(request: requests.PreparedRequest, **options: object) -> requests.Response:
-            options["proxies"] = {"http": proxy.url}
-            return stock(request, **options)
-
-        destination._session.send = send  # type: ignore[method-assign]
         destination.deliver(parcel, lambda _: None, never())
         destination.close()
         assert proxy.requests[0].path == "http://upload.invalid/in/"

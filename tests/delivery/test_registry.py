@@ -53,7 +53,9 @@ def test_own_types(tmp_path: Path) -> None:
 
 def test_unknown_type_names_the_known_ones() -> None:
     """A type that is not installed is refused with those that are."""
-    with pytest.raises(ConfigError, match="known are folder, http") as caught:
+    with pytest.raises(
+        ConfigError, match="known are cloudinary, folder, http, s3, tus, webdav"
+    ) as caught:
         open_destination("x", PluginDestinationConfig(type="ftp"))
     assert caught.value.problems[0].where == "destinations.x"
 

@@ -1,0 +1,162 @@
+"""Requests to one server: kept connections, trust, headers, and what its answers mean."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+
+from daemon import __version__
+from daemon.config.destinations import ServerDestinationConfig
+from daemon.delivery import verdict
+from daemon.delivery.body import Envelope, FileBody
+from daemon.delivery.credentials import Credentials
+from daemon.delivery.destination import JSON, Finding, Parcel, Progress
+from daemon.delivery.faults import stock_fault
+from daemon.delivery.reach import findings_of_answer, findings_of_fault
+from daemon.delivery.throttle import Throttle
+from daemon.delivery.transport import UploadAdapter, UploadSession
+from daemon.errors import ConfigError, DeliveryError, EnvironmentFaultError, Problem
+from daemon.limits import DEFAULT, Limits
+
+_NO_CREDENTIALS: Final = Credentials()
+
+
+class Client:
+    """Makes the requests of one destination; used by several threads at once.
+
+    Args: `url` is any address of the server; `headers` go with every request. Raises ConfigError
+    on construction where the certificates to trust cannot be read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: ServerDestinationConfig,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        credentials: Credentials = _NO_CREDENTIALS,
+        limits: Limits = DEFAULT,
+    ) -> None:
+        parts = urlsplit(url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.limits = limits
+        self._verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
+        self._timeout = (config.timeout.connect, config.timeout.read)
+        self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
+        self._proxies = {parts.scheme: config.proxy} if config.proxy else {}
+        self._secrets = credentials.spellings()
+        self._adapter = UploadAdapter(kept=config.concurrency.max, limits=limits)
+        self._session = UploadSession(self._adapter)
+        if parts.scheme == "https":
+            self._trust(f"destinations.{name}.verify")
+        prepared = requests.Request(
+            "GET",
+            self.origin,
+            headers={
+                "User-Agent": f"inboxd/{__version__}",
+                "Accept": "application/json, */*;q=0.1",
+                "Accept-Encoding": "identity",
+                **(headers or {}),
+                **credentials.headers,
+            },
+        ).prepare()
+        self._headers = prepared.headers
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None
+    ) -> requests.PreparedRequest:
+        """A request with the headers that all have, and those given; it has no body yet."""
+        request = requests.PreparedRequest()
+        request.method, request.url, request.headers = method, url, self._headers.copy()
+        if headers:
+            request.headers.update(headers)
+        return request
+
+    def body(
+        self,
+        descriptor: int,
+        parcel: Parcel,
+        envelope: Envelope,
+        *,
+        stop: threading.Event,
+        progress: Progress,
+        offset: int = 0,
+        length: int | None = None,
+    ) -> FileBody:
+        """A parcel's file, or `length` bytes of it from `offset`, as the body of a request."""
+        return FileBody(
+            descriptor,
+            parcel.size,
+            envelope,
+            stop=stop,
+            progress=progress,
+            throttle=self._throttle,
+            block=self.limits.read_block,
+            offset=offset,
+            length=length,
+        )
+
+    def send(
+        self, request: requests.PreparedRequest, body: FileBody | bytes | None = None
+    ) -> requests.Response:
+        """Make one exchange; the answer may be of any status.
+
+        Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
+        after the body's `stop` is set, EnvironmentFaultError.
+        """
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+            request.body = body  # type: ignore[assignment]  # an iterable with a length
+        try:
+            return self._session.send(
+                request, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+            )
+        except requests.RequestException as error:
+            raise stock_fault(error, self.origin) from error
+
+    def answer(self, response: requests.Response) -> dict[str, JSON]:
+        """The JSON object in an answer, {} for anything else, with our own secrets taken out."""
+        return verdict.json_object(self.without_secrets(response.content))
+
+    def refusal(self, response: requests.Response) -> DeliveryError:
+        """The error for an answer other than 2xx, with what it said in JSON."""
+        error = verdict.refusal(
+            response.status_code,
+            response.headers,
+            response.url,
+            now=time.time(),
+            cap=self.limits.retry_after_cap,
+        )
+        error.response = self.answer(response)
+        return error
+
+    def without_secrets(self, content: bytes) -> bytes:
+        """An answer that may be kept, though a server repeated what it was sent."""
+        for secret in self._secrets:
+            content = content.replace(secret, b"[redacted]")
+        return content
+
+    def check(self, request: requests.PreparedRequest) -> list[Finding]:
+        """What a request without a body finds out about the server; never raises."""
+        try:
+            response = self.send(request)
+        except (DeliveryError, EnvironmentFaultError) as error:
+            return findings_of_fault(self.origin, error)
+        return findings_of_answer(self.origin, response, verified=self._verify is not False)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
+    def _trust(self, where: str) -> None:
+        try:
+            self._adapter.trust(self._verify)
+        except OSError as error:
+            message = f"{self._verify} holds no certificates that can be read: {error.strerror}"
+            raise ConfigError([Problem(where, message)]) from error
