@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+pytest_plugins = ["tests.reliability.report"]
+
 
 def pytest_configure() -> None:
     """Have Ctrl-C work in the programs that tests start: a shell's background job ignores it."""

@@ -19,6 +19,11 @@ def _assert_nothing_lost(outcome: Outcome) -> None:
     assert outcome.disagreements == ""
 
 
+@pytest.mark.reliability(
+    "Random kills",
+    "6 kills, 24 files",
+    "0 lost, 0 delivered under two keys, 0 half sidecars",
+)
 def test_a_few_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path: Path) -> None:
     """Killed at random moments, the daemon still brings every file to its end, once."""
     outcome = KillRun(tmp_path, files=24, kills=6, seed=5).run()
