@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from daemon.children.asking import QUESTION, Answerer, reply_to
 from daemon.children.entry import MEMORY_EXIT
 from daemon.children.errors import (
     ChildDiedError,
@@ -22,6 +23,7 @@ from daemon.children.errors import (
 )
 from daemon.children.frames import JSON, LENGTH, decode, encode
 from daemon.children.limits import ChildLimits
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind, StoppedError
 from daemon.files import environment_fault
 
@@ -104,10 +106,11 @@ class Child:
         descriptor: int | None,
         timeout: float,
         stop: threading.Event | None,
+        answerer: Answerer | None = None,
     ) -> JSON:
         """The answer to one request; raises as `ChildPool.run` does."""
         self.tasks += 1
-        return self._exchange(request, descriptor, timeout, stop)
+        return self._exchange(request, descriptor, timeout, stop, answerer)
 
     def hung_up(self) -> bool:
         """Whether the child ended while nobody asked it anything."""
@@ -142,7 +145,12 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
 
     def _exchange(
-        self, request: JSON, descriptor: int | None, timeout: float, stop: threading.Event | None
+        self,
+        request: JSON,
+        descriptor: int | None,
+        timeout: float,
+        stop: threading.Event | None,
+        answerer: Answerer | None = None,
     ) -> JSON:
         """Send a request and wait for what comes back; all but a failure of the target kills."""
         body = encode(request)
@@ -150,7 +158,14 @@ class Child:
         try:
             try:
                 self._send(body, descriptor, until, stop)
+                crashpoint("child.asked")
                 answer = self._receive(until, stop)
+                while isinstance(answer, dict) and QUESTION in answer:
+                    began = time.monotonic()
+                    reply = encode(reply_to(answer[QUESTION], answerer))
+                    until += time.monotonic() - began  # the child's time stands still meanwhile
+                    self._send(reply, None, until, stop)
+                    answer = self._receive(until, stop)
             except TimeoutError:
                 raise ChildTimeoutError(self.order.name, timeout) from None
             except ConnectionError:

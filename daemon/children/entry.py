@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from daemon.children.asking import ask_over
 from daemon.children.frames import JSON, LENGTH, encode, receive
 from daemon.children.limits import bind_process, bind_task
 from daemon.errors import InboxdError
@@ -90,6 +91,7 @@ def serve(connection: socket.socket) -> None:
     except Exception as error:  # noqa: BLE001 - whatever stops the target is for the parent to tell
         _answer(connection, _failure(error), order["answer"])
         return
+    ask_over(connection)
     _answer(connection, {"ready": True}, order["answer"])
     while (frame := receive(connection)) is not None:
         request, descriptor = frame

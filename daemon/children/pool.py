@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from daemon import turns
+from daemon.children.asking import Answerer
 from daemon.children.child import Child, ChildOrder
 from daemon.children.frames import JSON
 from daemon.children.limits import ChildLimits
@@ -41,22 +42,29 @@ class ChildPool:
         *,
         timeout: float,
         stop: threading.Event | None = None,
+        answerer: Answerer | None = None,
     ) -> JSON:
         """The target's answer to one request; `timeout` in seconds runs from when a child is free.
 
-        The child gets its own copy of the descriptor, which shares its position with ours.
+        The child gets its own copy of the descriptor, which shares its position with ours. What it
+        asks meanwhile goes to `answerer`, in this thread; that time does not count.
         Raises ChildTimeoutError, ChildDiedError, ChildFailedError (see their docstrings),
         EnvironmentFaultError where no child can be started, StoppedError on `stop` or `close`.
         """
         with turns.waiting():
-            return self._run(request, descriptor, timeout, stop)
+            return self._run(request, descriptor, timeout, stop, answerer)
 
     def _run(
-        self, request: JSON, descriptor: int | None, timeout: float, stop: threading.Event | None
+        self,
+        request: JSON,
+        descriptor: int | None,
+        timeout: float,
+        stop: threading.Event | None,
+        answerer: Answerer | None,
     ) -> JSON:
         child = self._take(stop)
         try:
-            return child.run(request, descriptor, timeout, stop)
+            return child.run(request, descriptor, timeout, stop, answerer)
         except InboxdError:
             if self._closed:
                 raise StoppedError from None

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from daemon.children.asking import ask
 from daemon.children.frames import JSON
 from daemon.errors import Kind, RefusedError
 
@@ -123,6 +124,16 @@ _WRONGS: dict[str, Callable[[], JSON]] = {
     "start another": _start_another,
     "pid": os.getpid,
 }
+
+
+def curious(setup: JSON) -> Callable[[JSON, int | None], JSON]:
+    """Asks its parent what it is asked itself."""
+
+    def answer(request: JSON, descriptor: int | None) -> JSON:
+        assert isinstance(request, list)
+        return [ask(question) for question in request]
+
+    return answer
 
 
 def broken(setup: JSON) -> Callable[[JSON, int | None], JSON]:
