@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from daemon.crashpoints import crashpoint
 from daemon.errors import EnvironmentFaultError
 from daemon.limits import MIB
 
@@ -162,7 +163,9 @@ def write_durably(path: bytes, data: bytes, *, temporary: bytes | None = None) -
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    crashpoint("write.synced")
     os.rename(temporary, path)
+    crashpoint("write.renamed")
     sync_folder(folder or b".")
 
 
@@ -213,9 +216,12 @@ def move_new(source: bytes, target: bytes, *, temporary: bytes) -> None:
         _move_special(source, target, status)
         return
     copy_durably(source, temporary)
+    crashpoint("copy.copied")
     rename_new(temporary, target)
+    crashpoint("copy.named")
     sync_folder(os.path.dirname(target))
     os.unlink(source)
+    crashpoint("copy.removed")
 
 
 def _move_special(source: bytes, target: bytes, status: os.stat_result) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.config.model import Config, InboxConfig
+from daemon.crashpoints import crashpoint
 from daemon.jobs.model import Sighting
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
@@ -116,11 +117,13 @@ class Inboxes:
         keep = inbox.originals == "keep"
 
         def admit(sightings: list[Sighting]) -> None:
+            crashpoint("admit.settled")
             for admitted in self._store.admit(sightings, keep=keep):
                 if admitted.new:
                     self._log.emit(
                         Event.JOB_QUEUED, job=admitted.job, inbox=name, file=admitted.name
                     )
+            crashpoint("admit.queued")
             self._wake(name)
 
         def report(event: str, /, **facts: object) -> None:

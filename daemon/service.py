@@ -14,6 +14,7 @@ from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
 from daemon.config.load import load
 from daemon.config.model import Config
+from daemon.crashpoints import crashpoint
 from daemon.errors import ConfigError, EnvironmentFaultError, LedgerError
 from daemon.inboxes import Inboxes
 from daemon.jobs.model import ENDS, State
@@ -172,6 +173,7 @@ class Service:
         self._inboxes.stop()
         patience = 0.0 if self._stops > 1 or self._crash else self._limits.drain_timeout
         self._pipeline.stop(patience)
+        crashpoint("stop.drained")
         self._show(running=False)
 
     def _open_endpoint(self) -> Endpoint | None:
@@ -327,12 +329,15 @@ class Service:
             config = load(self._path)
             if config.state != self.config.state:
                 raise LedgerError("state_moved", "`state` cannot change while running; restart")
+            crashpoint("reload.loaded")
             self._pipeline.reload(config)
+            crashpoint("reload.rerouted")
         except (ConfigError, EnvironmentFaultError) as error:
             self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
         else:
             self.config = config
             self._inboxes.follow(config)
+            crashpoint("reload.followed")
             self._log.emit(Event.DAEMON_RELOADED, ok=True, inboxes=sorted(config.inboxes))
         self._notifier.ready(self._status_line())
 

@@ -11,6 +11,7 @@ from daemon.cli.output import Exit, say, show_json, show_table
 from daemon.cli.output import show as show_line
 from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
+from daemon.crashpoints import crashpoint
 from daemon.errors import UsageError
 from daemon.jobs.model import ENDS, RETRYABLE, Job, State
 
@@ -112,6 +113,7 @@ def retry(
             _allow(job, job.state in RETRYABLE, "be tried again")
         for job in chosen:
             ledger.store.write([TakenUp(job.id)])
+            crashpoint("retry.requested")
             show_line(f"{job.id} {job.name} is taken up again")
         _tell_daemon(ledger, bool(chosen))
     return Exit.WELL
@@ -136,6 +138,7 @@ def cancel(job: _JobName, config_file: ConfigFile = DEFAULT_CONFIG) -> int:
                 "configuration no longer has that inbox; add it again first",
             )
         ledger.store.write([CancelRequested(found.id)])
+        crashpoint("cancel.requested")
         show_line(f"{found.id} {found.name} is given up")
         _tell_daemon(ledger, True)
     return Exit.WELL

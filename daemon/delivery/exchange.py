@@ -9,6 +9,7 @@ import requests
 from requests.exceptions import InvalidHeader
 
 from daemon import turns
+from daemon.crashpoints import crashpoint
 from daemon.delivery.answer import (
     Answer,
     AnswerError,
@@ -68,6 +69,7 @@ class Exchange:
             raise file_changed() from error
         except OSError as error:
             failure = error  # the server may have answered before it broke off
+        crashpoint("deliver.sent")
         answer = self._read(channel, complete, failure)
         if (
             isinstance(self._body, FileBody)

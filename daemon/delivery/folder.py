@@ -8,6 +8,7 @@ import os
 import threading
 
 from daemon.config.destinations import FolderDestinationConfig
+from daemon.crashpoints import crashpoint
 from daemon.delivery.body import file_changed, open_parcel
 from daemon.delivery.copying import Copy
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
@@ -82,10 +83,12 @@ class FolderDestination:
         temporary = os.path.join(folder, _temporary_name(parcel))
         try:
             self._copy(source, temporary, parcel, progress, stop)
+            crashpoint("deliver.copied")
             for name in names:
                 path = os.path.join(folder, name)
                 with contextlib.suppress(FileExistsError):
                     rename_new(temporary, path)
+                    crashpoint("deliver.named")
                     sync_folder(folder)
                     return path
         except BaseException:

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from daemon.clock import Clock
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, LedgerError
 from daemon.files import display
 from daemon.jobs.apply import apply
@@ -36,6 +37,7 @@ class SqliteJobStore:
         self._clock = clock
         self._path = os.fspath(path)
         connection = _open(self._path)
+        crashpoint("ledger.open")
         try:
             _migrate(connection, self._path)
         except BaseException:
@@ -249,8 +251,11 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             )
         for number in range(version, len(scripts)):
             connection.executescript(
-                f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
+                f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number + 1};"
             )
+            crashpoint("ledger.migrating")
+            connection.execute("COMMIT")
+            crashpoint("ledger.migrated")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon import turns
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind, LedgerError
 from daemon.jobs.statements import statements
 
@@ -129,8 +130,10 @@ class GroupWriter:
             for operation in group:
                 self._operate(operation, transaction)
             connection.executemany(SQL["add_history"], transaction.notes)
+            crashpoint("ledger.writing")
             with turns.waiting():
                 connection.execute("COMMIT")
+            crashpoint("ledger.written")
         except sqlite3.Error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -15,6 +15,7 @@ from functools import partial
 
 from daemon import turns
 from daemon.clock import Clock
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind
 from daemon.jobs.advance import advance
 from daemon.jobs.changes import HELD, RELEASED, Change, Closed, Parked, Requeued
@@ -40,7 +41,7 @@ from daemon.pipeline.filing import Filer, Filing
 from daemon.pipeline.flights import Flight, Flights
 from daemon.pipeline.pausing import Pause
 from daemon.pipeline.route import Route
-from daemon.pipeline.step import StepEnded, Steps
+from daemon.pipeline.step import COMMITTED, StepEnded, Steps
 from daemon.pipeline.telling import Teller
 
 _LOOK_AT_TWIN = 300.0
@@ -89,7 +90,9 @@ class Coordinator:
         """Begin with what the ledger holds."""
         self.steps = steps
         self._filer.start()
+        crashpoint("start.recovering")
         self._store.recover()
+        crashpoint("start.recovered")
         self._agenda.wake_by(self._store.next_ready_at() or 0.0)
         self._thread.start()
 
@@ -308,6 +311,7 @@ class Coordinator:
             assert each.change is not None
             flight.running.discard(each.step)
             flight.job = advance(flight.job, each.change, result)
+            crashpoint(COMMITTED[type(each.change)])
             kind = _TIMED.get(each.step.partition(":")[0])
             if kind is not None:
                 flight.count_time(kind, each.seconds)

@@ -19,6 +19,7 @@ from typing import Any
 
 from daemon import turns
 from daemon.clock import Clock
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
     display,
@@ -135,14 +136,19 @@ class Filer:
         now = self._clock.now()
         placed = [_named(filing, names, now) for filing in filings]
         written = _write_sidecars(placed)
+        crashpoint("record.written")
         with turns.waiting():
             self._sync(written)
+        crashpoint("record.synced")
         for _, end in placed:
             os.rename(end.temporary, end.sidecar)
+            crashpoint("record.renamed")
         changes = [Recorded(f.job.id, f.ending, f.job.timings) for f, _ in placed]
         with turns.waiting():
             sync_folders(end.folder for _, end in placed)
+            crashpoint("record.durable")
             self._store.write(changes)
+            crashpoint("record.committed")
         return placed
 
     def _sync(self, descriptors: list[int]) -> None:
@@ -198,6 +204,7 @@ class Filer:
     def _record_anew(self, filing: Filing, end: EndPlace) -> None:
         """The name was taken between our two looks, or its folder removed: choose another."""
         unlink_if_there(end.sidecar)
+        crashpoint("record.again")
         ending = replace(filing.ending, name=b"")
         self.submit(replace(filing, ending=ending, recorded=False))
 
@@ -210,10 +217,13 @@ class Filer:
         changes = [Closed(filing.job.id, filing.ending) for filing, _ in placed]
         with turns.waiting():
             sync_folders(folders)
+            crashpoint("file.durable")
             self._store.write(changes)
+            crashpoint("file.committed")
         for filing, _ in placed:
             if filing.job.reading is ReadingState.DONE:
                 unlink_if_there(filing.places.reading(filing.job.id))
+        crashpoint("file.cleared")
         self._filed([filing for filing, _ in placed])
 
 
@@ -281,6 +291,7 @@ def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Pl
                 unlink_if_there(source)
             else:
                 rename_new(source, end.original)
+            crashpoint("file.moved")
         except FileNotFoundError:
             if os.path.lexists(source):
                 taken.append((filing, end))  # the folder went away, and the sidecar with it

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from daemon.config.model import InboxConfig
+from daemon.crashpoints import crashpoint
 from daemon.errors import EnvironmentFaultError, InboxdError, Kind
 from daemon.files import (
     environment_fault,
@@ -88,6 +89,7 @@ class Places:
                 ours = kind in (b"reading", b"reading.tmp")
                 if ours and is_over(job.decode("ascii", "replace")):
                     unlink_if_there(entry.path)
+                    crashpoint("start.tidied")
 
     def folder(self, name: str) -> bytes:
         """The folder that an ending names."""
@@ -159,6 +161,7 @@ class Places:
             except FileNotFoundError:
                 os.makedirs(self.work, mode=0o700, exist_ok=True)
                 rename_new(source, target)
+            crashpoint("claim.renamed")
         except (FileNotFoundError, NotADirectoryError):
             return Claim.OURS if os.path.lexists(target) else self._gone()
         return Claim.OURS
@@ -178,8 +181,10 @@ class Places:
         if not os.path.lexists(source):
             return Claim.GONE
         unlink_if_there(sidecar)
+        crashpoint("retry.sidecar_removed")
         os.makedirs(self.work, mode=0o700, exist_ok=True)
         move_new(source, target, temporary=target + b".copy")
+        crashpoint("retry.fetched")
         return Claim.OURS
 
     def _gone(self) -> Claim:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from daemon.config.model import InboxConfig
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind
 from daemon.jobs.changes import Change, Closed, Prepared, Unclaimed
 from daemon.jobs.model import Ending, Job, Preparation, ReadingState, State
@@ -28,6 +29,7 @@ class Preparing:
 
         Raises what Places.claim and Validator.inspect raise; nothing has left the machine.
         """
+        crashpoint("claim.taken")
         claim = places.claim(job)
         if claim is Claim.GONE:
             fault = Fault("vanished", "the file was gone before it was claimed", Kind.PERMANENT)
@@ -44,6 +46,7 @@ class Preparing:
             checks=tuple((check.check, check.ok, check.detail) for check in verdict.checks),
             refusal=verdict.refusal,
         )
+        crashpoint("prepare.judged")
         wanted = config.read != "none" and verdict.accepted
         return Prepared(
             job=job.id,

@@ -12,6 +12,7 @@ from daemon.children.errors import ChildDiedError, ChildFailedError, ChildTimeou
 from daemon.children.limits import ChildLimits
 from daemon.children.pool import ChildPool
 from daemon.config.model import InboxConfig
+from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind
 from daemon.files import write_durably
 from daemon.jobs.changes import ReadingEnded
@@ -80,11 +81,14 @@ class Reading:
             "max_pixels": config.max_pixels,
         }
         descriptor = places.open(job)
+        crashpoint("read.begun")
         try:
             answer, fault = read_open_file(self.pool, request, descriptor, self.timeout, stop)
         finally:
             os.close(descriptor)
         if fault is not None:
             return ReadingEnded(job.id, ReadingState.FAILED, fault)
+        crashpoint("read.found")
         write_durably(places.reading(job.id), json.dumps(answer).encode())
+        crashpoint("read.written")
         return ReadingEnded(job.id, ReadingState.DONE)

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.errors import Fault
-from daemon.jobs.changes import Change
+from daemon.jobs.changes import (
+    Change,
+    Closed,
+    DeliveryChanged,
+    Parked,
+    Prepared,
+    ReadingEnded,
+    Requeued,
+    Unclaimed,
+)
 from daemon.pipeline.flights import Flight
 from daemon.pipeline.route import Route
+
+COMMITTED: Mapping[type[Change], str] = {
+    Prepared: "prepare.committed",
+    DeliveryChanged: "deliver.committed",
+    ReadingEnded: "read.committed",
+    Parked: "park.committed",
+    Requeued: "requeue.committed",
+    Unclaimed: "unclaim.committed",
+    Closed: "gone.committed",
+}
+"""The crash point behind each change that a step can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
