@@ -165,12 +165,6 @@ def _rest(
 ) -> Config | None:
     """All that is neither an inbox nor a destination."""
     data = {**document.data, "inboxes": {}, "destinations": {}}
-    if data.pop("virus_scan", None) is not None:
-        document.complain(
-            ("virus_scan",),
-            "this version cannot scan for viruses; remove the section, nothing would be scanned",
-            key=True,
-        )
     if data.get("state") is None:
         folder = environment.get("STATE_DIRECTORY", "").partition(":")[0]
         data["state"] = folder or None

@@ -10,6 +10,7 @@ from pydantic import Field
 from daemon.config.destinations import DestinationConfig
 from daemon.config.section import Section
 from daemon.config.units import Count, Duration, LocalPath, Pixels, Size, Wait, WorkerCount
+from daemon.config.virus_scan import VirusScanConfig
 from daemon.config.words import Listen, MediaRange
 
 DEFAULT_ACCEPT = (
@@ -93,5 +94,6 @@ class Config(Section):
     inboxes: dict[str, InboxConfig]
     destinations: dict[str, DestinationConfig] = Field(default_factory=dict)
     ocr: OcrConfig = OcrConfig()
+    virus_scan: VirusScanConfig | None = None
     log: LogConfig = LogConfig()
     metrics: MetricsConfig | None = None

@@ -84,14 +84,14 @@ class SqliteJobStore:
         result: list[Admitted] = self._writer.submit(work).result()
         return result
 
-    def take(self, inbox: str, limit: int) -> list[Job]:
+    def take(self, inbox: str, limit: int, *, only_prepared: bool = False) -> list[Job]:
         """Mark the oldest ready jobs of an inbox as running and return them."""
         now = self._clock.now()
+        wanted = {"inbox": inbox, "now": now, "limit": limit, "only_prepared": only_prepared}
 
         def work(transaction: Transaction) -> list[Job]:
             connection = transaction.connection
-            found = connection.execute(SQL["ready"], {"inbox": inbox, "now": now, "limit": limit})
-            ids = [row[0] for row in found]
+            ids = [row[0] for row in connection.execute(SQL["ready"], wanted)]
             connection.executemany(SQL["run"], [{"id": job, "now": now} for job in ids])
             for job in ids:
                 transaction.note(job, now, "claimed")

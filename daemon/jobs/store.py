@@ -54,8 +54,11 @@ class JobStore(Protocol):
         """Queue settled files, each at most once; `keep` also remembers those that have ended."""
         ...
 
-    def take(self, inbox: str, limit: int) -> list[Job]:
-        """Mark the oldest ready jobs of an inbox as running and return them."""
+    def take(self, inbox: str, limit: int, *, only_prepared: bool = False) -> list[Job]:
+        """Mark the oldest ready jobs of an inbox as running and return them.
+
+        `only_prepared` leaves those alone that were not judged yet.
+        """
         ...
 
     def submit(self, changes: Sequence[Change], committed: Committed, failed: Failed) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from daemon.clock import Clock
 
 _LOOK_AT_CLOCK = 60.0
+_LOOK_BESIDE_HELD = 2.0
 
 
 class Agenda:
@@ -33,9 +34,14 @@ class Agenda:
         """There may be ready jobs anywhere."""
         self._open = set(self._inboxes)
 
-    def emptied(self, inbox: str, next_ready_at: float | None) -> None:
-        """All that was ready in an inbox is taken; the first that waits is ready at that time."""
+    def emptied(self, inbox: str, next_ready_at: float | None, *, held: bool = False) -> None:
+        """All that was ready in an inbox is taken; the first that waits is ready at that time.
+
+        While some are `held` back the first may be one of them: looking for it at once would spin.
+        """
         self._open.discard(inbox)
+        if held and next_ready_at is not None:
+            next_ready_at = max(next_ready_at, self._clock.now() + _LOOK_BESIDE_HELD)
         self._wake_at = next_ready_at
 
     def open(self) -> list[str]:

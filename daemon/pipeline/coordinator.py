@@ -66,7 +66,7 @@ class Coordinator:
     ) -> None:
         self._store = store
         self._routes = dict(routes)
-        self._pause = Pause(environment, teller, clock)
+        self._pause = Pause(environment, teller, clock, lambda: self._post(self._look_again))
         self._teller = teller
         self._clock = clock
         self._limits = limits
@@ -159,6 +159,7 @@ class Coordinator:
     def close(self) -> None:
         """File what was recorded and end."""
         self._filer.close()
+        self._pause.close()
 
     def filed(self, filings: Sequence[Filing]) -> None:
         """The filer closed these jobs."""
@@ -213,8 +214,9 @@ class Coordinator:
 
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
-        if self._draining or self._pause.fault is not None:
+        if self._draining or self._pause.of_everything is not None:
             return
+        held = self._pause.of_judging is not None
         for inbox in self._agenda.open():
             room = self._limits.window - self._flights.of_inbox(inbox)
             if room < self._limits.window // 4:
@@ -222,9 +224,9 @@ class Coordinator:
             if self._pause.begin_if_short_of_space():
                 return
             with turns.waiting():
-                jobs = self._store.take(inbox, room)
+                jobs = self._store.take(inbox, room, only_prepared=held)
             if len(jobs) < room:
-                self._agenda.emptied(inbox, self._store.next_ready_at())
+                self._agenda.emptied(inbox, self._store.next_ready_at(), held=held)
             for job in jobs:
                 self._teller.claimed(job)
                 self._next(self._flights.add(job))
@@ -241,7 +243,8 @@ class Coordinator:
         if isinstance(action, Wait):
             return
         idle = not flight.running
-        if route is None or flight.postponed is not None or self._pause.fault is not None:
+        paused = self._pause.of_everything is not None
+        if route is None or flight.postponed is not None or paused:
             if idle:
                 self._send_back(flight)
             return
@@ -249,6 +252,8 @@ class Coordinator:
             case Prepare() | Work() if self._draining:
                 if idle:
                     self._send_back(flight)
+            case Prepare() if self._pause.of_judging is not None:
+                self._send_back(flight)
             case Prepare():
                 flight.running.add(PREPARE)
                 self.steps.prepare(flight, route)

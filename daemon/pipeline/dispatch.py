@@ -25,6 +25,7 @@ from daemon.pipeline.reading import Reading
 from daemon.pipeline.route import Route
 from daemon.pipeline.step import StepEnded
 from daemon.pipeline.workers import WorkerPool
+from daemon.validation.scanning import ScannerTroubleError
 
 _LOOK_AGAIN = 2.0
 _NOT_NOW_AGAIN = 30.0
@@ -156,6 +157,8 @@ class Dispatch:
             ended = StepEnded(job.id, step, change, time.monotonic() - began)
         except NotNowError as error:
             ended = StepEnded(job.id, step, fault=error.fault, retry_in=_NOT_NOW_AGAIN)
+        except ScannerTroubleError as error:
+            ended = StepEnded(job.id, step, fault=error.fault, retry_in=error.retry_in)
         except InboxdError as error:
             if error.code == "changed" and step != PREPARE:
                 ended = StepEnded(job.id, step, **_unable(job, step, error.fault))

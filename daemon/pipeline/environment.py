@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from daemon.errors import EnvironmentFaultError, Fault
+from daemon.errors import EnvironmentFaultError, Fault, InboxdError
 from daemon.files import environment_fault, free_space, unlink_if_there, write_durably
 from daemon.limits import Limits
+from daemon.validation.scanning import VirusScanner
 
 _PROBE = b".inboxd-probe"
 
 
 class Environment:
-    """Looks whether the folders that we write in can take what comes."""
+    """Looks whether the folders that we write in can take what comes, and the scanner answers."""
 
-    def __init__(self, folders: Sequence[bytes], limits: Limits) -> None:
+    def __init__(
+        self, folders: Sequence[bytes], limits: Limits, scanner: VirusScanner | None = None
+    ) -> None:
         self._folders = tuple(dict.fromkeys(folders))
         self._reserve = limits.reserve_space
+        self._scanner = scanner
 
     def short_of_space(self) -> Fault | None:
         """The first folder whose disk is nearly full; costs one system call a folder."""
@@ -53,6 +57,16 @@ class Environment:
                 continue
             except OSError as error:
                 return environment_fault(error, f"writing in {os.fsdecode(folder)}").fault
+        return None
+
+    def scanner_trouble(self) -> Fault | None:
+        """Why no file can be scanned for viruses; None where it can be, or need not."""
+        if self._scanner is None:
+            return None
+        try:
+            self._scanner.version()
+        except InboxdError as error:
+            return error.fault
         return None
 
 

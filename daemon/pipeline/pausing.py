@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from daemon.clock import Clock
 from daemon.errors import Fault
 from daemon.pipeline.environment import Environment
+from daemon.pipeline.scanner_watch import ScannerWatch
 from daemon.pipeline.telling import Teller
+from daemon.validation.scanning import Trouble
 
 _PROBE_EVERY = 5.0
 
 
 class Pause:
-    """Why nothing new is begun, if so: our disks or rights, or a ledger that cannot be written."""
+    """Why nothing new is begun, if so: our disks or rights, or a ledger that cannot be written.
 
-    def __init__(self, environment: Environment, teller: Teller, clock: Clock) -> None:
+    A virus scanner that is away holds up only files that were not judged yet. `resume` is called in
+    another thread when it is there again.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        teller: Teller,
+        clock: Clock,
+        resume: Callable[[], None] = lambda: None,
+    ) -> None:
         self.environment = environment
         self._teller = teller
         self._clock = clock
         self._fault: Fault | None = None
         self._ledger_fault: Fault | None = None
         self._probe_at = 0.0
+        self._resume = resume
+        self._scanner = ScannerWatch(self._ask_scanner, self._answers)
 
     @property
     def fault(self) -> Fault | None:
-        """What stands in the way."""
+        """What stands in the way of anything."""
+        return self.of_everything or self.of_judging
+
+    @property
+    def of_everything(self) -> Fault | None:
+        """Why nothing at all is begun."""
         return self._ledger_fault or self._fault
+
+    @property
+    def of_judging(self) -> Fault | None:
+        """Why no new file is judged, while the others are delivered and read."""
+        return self._scanner.fault
+
+    def close(self) -> None:
+        """Look no more whether anything has passed."""
+        self._scanner.close()
 
     def begin(self, fault: Fault) -> None:
         """Begin nothing new until a probe finds that the trouble has passed."""
+        if fault.code == Trouble.DOWN:
+            if self._scanner.begin(fault):
+                self._teller.paused(fault)
+            return
         if self._fault is None:
             self._teller.paused(fault)
         self._fault = fault
@@ -53,6 +87,15 @@ class Pause:
             return False
         self._teller.resumed()
         return True
+
+    def _ask_scanner(self) -> Fault | None:
+        """What is the matter with the scanner of the present configuration."""
+        return self.environment.scanner_trouble()
+
+    def _answers(self) -> None:
+        """The scanner is there again. Called in a thread of its own."""
+        self._teller.resumed()
+        self._resume()
 
     def ledger_troubled(self, fault: Fault) -> None:
         """The ledger cannot be written; whoever writes waits. Called in the ledger's thread."""

@@ -23,6 +23,8 @@ from daemon.pipeline.reading import Reading, reading_pool
 from daemon.pipeline.route import Route
 from daemon.pipeline.telling import Teller
 from daemon.pipeline.workers import WorkerPool
+from daemon.validation.clamd import ClamdScanner
+from daemon.validation.scanning import Guard
 from daemon.validation.validator import Validator, proving_pool
 
 _PROVERS = 2
@@ -43,6 +45,7 @@ class Pipeline:
         self._pool = WorkerPool(config.workers)
         self._readers = WorkerPool(config.ocr.processes, "reader")
         self._proving = proving_pool(limits, min(_PROVERS, config.workers))
+        self._validator = Validator(self._proving, limits, guard_of(config))
         self._reading = Reading(
             reading_pool(config.ocr.engine, config.ocr.processes, config.ocr.timeout, limits),
             config.ocr.timeout,
@@ -110,6 +113,7 @@ class Pipeline:
             route.places.make()
         outlets = self._open_outlets(config)
         self._routes = routes
+        self._validator.guard = guard_of(config)
         old, self._outlets = self._outlets, outlets
         self._dispatch.replace_outlets(outlets)
         self.coordinator.reroute(self._routes, environment_of(config, self._limits))
@@ -165,10 +169,19 @@ def routes_of(config: Config) -> dict[str, Route]:
     return {name: Route.of(inbox) for name, inbox in config.inboxes.items()}
 
 
+def guard_of(config: Config) -> Guard | None:
+    """The virus scanner that a configuration names, if any."""
+    wanted = config.virus_scan
+    if wanted is None:
+        return None
+    return Guard(ClamdScanner(wanted.clamd, wanted.timeout), wanted.when_down)
+
+
 def environment_of(config: Config, limits: Limits) -> Environment:
-    """The folders whose disks must have room; those of a missing inbox are left out."""
+    """The folders whose disks must have room, and the scanner that must answer."""
     folders = [os.fsencode(config.state)]
     for inbox in config.inboxes.values():
         found = (inbox.work_folder, inbox.done_folder, inbox.rejected_folder)
         folders += [os.fsencode(folder) for folder in found]
-    return Environment(folders, limits)
+    guard = guard_of(config)
+    return Environment(folders, limits, guard.scanner if guard else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -24,10 +24,18 @@ class Content:
     tail: bytes
 
 
+def _nobody(_block: bytes | memoryview) -> None:
+    """Who looks at the blocks of a file when nobody does."""
+
+
 def read_content(
-    descriptor: int, before: os.stat_result, block: int, stop: threading.Event
+    descriptor: int,
+    before: os.stat_result,
+    block: int,
+    stop: threading.Event,
+    show: Callable[[bytes | memoryview], None] = _nobody,
 ) -> Content:
-    """Hash a file in blocks, as it was when `before` was taken.
+    """Hash a file in blocks, as it was when `before` was taken; `show` is given each block, too.
 
     Raises InboxdError with `changed` (transient) if it is not the same afterwards, StoppedError on
     `stop`, OSError where it cannot be read.
@@ -36,6 +44,7 @@ def read_content(
     if size <= block:
         whole = os.pread(descriptor, size, 0) if size else b""
         digest, head, tail = sha256(whole), whole[:HEAD], whole[-HEAD:]
+        show(whole)
     else:
         digest = sha256()
         buffer = block_buffer(block)
@@ -44,6 +53,7 @@ def read_content(
                 if stop.is_set():
                     raise StoppedError
                 digest.update(buffer[:count])
+                show(buffer[:count])
         head = os.pread(descriptor, HEAD, 0)
         tail = os.pread(descriptor, HEAD, size - HEAD)
     check_unchanged(descriptor, before)

@@ -8,6 +8,7 @@ import signal
 import stat
 import threading
 
+from daemon import turns
 from daemon.children.errors import ChildDiedError, ChildFailedError, ChildTimeoutError
 from daemon.children.frames import JSON
 from daemon.children.limits import ChildLimits
@@ -20,6 +21,7 @@ from daemon.validation.content import Content, check_unchanged, read_content
 from daemon.validation.kinds import PROVABLE, claimed_type, settled_type
 from daemon.validation.media_type import detect
 from daemon.validation.rules import Rules, judge_size, judge_type, refusal
+from daemon.validation.scanning import Guard, judge_scan
 from daemon.validation.signatures import UNKNOWN
 from daemon.validation.verdict import Check, Verdict
 
@@ -53,15 +55,17 @@ def proving_pool(limits: Limits, size: int) -> ChildPool:
 class Validator:
     """Finds out what a file is and whether it may leave the machine; any thread may ask."""
 
-    def __init__(self, pool: ChildPool, limits: Limits) -> None:
+    def __init__(self, pool: ChildPool, limits: Limits, guard: Guard | None = None) -> None:
         self._pool = pool
         self._limits = limits
+        self.guard = guard
 
     def inspect(self, path: bytes, name: bytes, rules: Rules, stop: threading.Event) -> Verdict:
         """The verdict on the file at `path` that was dropped as `name`.
 
         Raises InboxdError of kind transient with `changed` or `vanished` if the file does not hold
-        still, EnvironmentFaultError if our machine is at fault, StoppedError on `stop`.
+        still, EnvironmentFaultError if our machine is at fault, ScannerTroubleError if the file has
+        to wait for the virus scanner, StoppedError on `stop`.
         """
         try:
             descriptor = open_regular(path)
@@ -82,8 +86,9 @@ class Validator:
         size = before.st_size
         if fault := judge_size(size, rules):
             return Verdict(size, None, None, (Check("size", False, f"{size} bytes"),), fault)
-        content = read_content(descriptor, before, self._limits.read_block, stop)
-        checks: tuple[Check, ...] = (Check("size", True, f"{size} bytes"),)
+        content, checks, fault = self._read(descriptor, before, stop)
+        if fault is not None:
+            return Verdict(size, content.sha256, None, checks, fault)
         if not size:
             return Verdict(0, content.sha256, UNKNOWN, checks)
         media_type = _media_type(content, name)
@@ -95,6 +100,19 @@ class Validator:
             if media_type in PROVABLE:
                 check_unchanged(descriptor, before)
         return Verdict(size, content.sha256, media_type, checks, fault)
+
+    def _read(
+        self, descriptor: int, before: os.stat_result, stop: threading.Event
+    ) -> tuple[Content, tuple[Check, ...], Fault | None]:
+        """The file's content in one pass, hashed and scanned for viruses where that is wanted."""
+        checks: tuple[Check, ...] = (Check("size", True, f"{before.st_size} bytes"),)
+        guard, block = self.guard, self._limits.read_block
+        if guard is None or not before.st_size:
+            return read_content(descriptor, before, block, stop), checks, None
+        with turns.waiting(), guard.scanner.scan(stop) as scan:
+            content = read_content(descriptor, before, block, stop, scan.feed)
+            check, fault = judge_scan(scan, guard.when_down)
+        return content, (*checks, check), fault
 
     def _prove(
         self, descriptor: int, media_type: str, rules: Rules, stop: threading.Event

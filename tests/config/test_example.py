@@ -24,6 +24,7 @@ from daemon.config.units import (
     written_duration,
     written_size,
 )
+from daemon.config.virus_scan import VirusScanConfig
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -51,6 +52,7 @@ def test_the_example_loads() -> None:
         OcrConfig,
         LogConfig,
         MetricsConfig,
+        VirusScanConfig,
     ],
 )
 def test_every_key_stands_in_the_example(model: type[Section]) -> None:

@@ -267,7 +267,8 @@ class TestKeys:
             ("state: s\ninboxes: {a b: {path: x}}\n", "a name has up to 64 letters"),
             ("state: s\ninboxes: {a: }\n", "inboxes.a: write keys below it, indented"),
             ("inboxes: {a: {path: x}}\n", "state: is missing; name a folder for the ledger"),
-            (GOOD + "virus_scan: {clamd: /x}\n", "this version cannot scan for viruses"),
+            (GOOD + "virus_scan: {clamd: localhost}\n", "is no address; write a path such as /run"),
+            (GOOD + "virus_scan: {when_down: wait}\n", "clamd: is missing"),
             (GOOD + "ocr: {engine: rapit}\n", "there is no engine 'rapit'; did you mean rapid?"),
             (GOOD + "metrics: {listen: x}\n", "write it like 127.0.0.1:9180"),
             (

@@ -22,11 +22,13 @@ RETURNING id, inbox, name;
 -- The oldest jobs of one inbox that may run now.
 SELECT id FROM (
     SELECT id FROM jobs WHERE state = 'queued' AND inbox = :inbox AND ready_at <= :now
+      AND (NOT :only_prepared OR preparation IS NOT NULL OR cancel = 1)
     ORDER BY id LIMIT :limit
 )
 UNION ALL
 SELECT id FROM (
     SELECT id FROM jobs WHERE state = 'parked' AND inbox = :inbox AND (ready_at <= :now OR cancel = 1)
+      AND (NOT :only_prepared OR preparation IS NOT NULL OR cancel = 1)
     ORDER BY ready_at LIMIT :limit
 )
 ORDER BY id LIMIT :limit;
