@@ -15,6 +15,7 @@ from daemon.jobs.changes import (
     ReadingEnded,
     Recorded,
     Requeued,
+    ResumeKept,
     TakenUp,
     Unclaimed,
 )
@@ -45,6 +46,8 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
                 job,
                 deliveries=tuple(others[name] for name in sorted(others)),
             )
+        case ResumeKept():
+            return job  # only the destination reads it, from the ledger
         case ReadingEnded():
             return replace(
                 job,

@@ -17,6 +17,7 @@ from daemon.jobs.changes import (
     ReadingEnded,
     Recorded,
     Requeued,
+    ResumeKept,
     TakenUp,
     Unclaimed,
 )
@@ -33,6 +34,7 @@ from daemon.jobs.rows import (
     ending_json,
     fault_json,
     preparation_json,
+    resume_json,
     timings_json,
 )
 from daemon.jobs.writer import SQL, Transaction
@@ -110,6 +112,13 @@ def _delivery(change: DeliveryChanged, transaction: Transaction, now: float) -> 
     }[delivery.state]
     fault = f": {delivery.fault.code}: {delivery.fault.message}" if delivery.fault else ""
     transaction.note(change.job, now, event, delivery.destination + fault)
+
+
+def _resume(change: ResumeKept, transaction: Transaction, _now: float) -> None:
+    values = {"job": change.job, "destination": change.destination}
+    transaction.connection.execute(
+        SQL["set_resume"], {**values, "resume": resume_json(change.state)}
+    )
 
 
 def _reading(change: ReadingEnded, transaction: Transaction, now: float) -> None:
@@ -200,6 +209,7 @@ def _cancel(change: CancelRequested, transaction: Transaction, now: float) -> No
 _VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     Prepared: _prepared,
     DeliveryChanged: _delivery,
+    ResumeKept: _resume,
     ReadingEnded: _reading,
     Recorded: _recorded,
     Closed: _closed,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.errors import Fault
-from daemon.jobs.model import Delivery, Ending, Preparation, ReadingState
+from daemon.jobs.model import JSON, Delivery, Ending, Preparation, ReadingState
 
 HELD = "held by "
 RELEASED = "released"
@@ -35,6 +35,15 @@ class DeliveryChanged:
 
     job: str
     delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeKept:
+    """How far a delivery has come, as its destination needs it to go on; {} forgets it."""
+
+    job: str
+    destination: str
+    state: Mapping[str, JSON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class CancelRequested:
 Change = (
     Prepared
     | DeliveryChanged
+    | ResumeKept
     | ReadingEnded
     | Recorded
     | Closed

@@ -119,6 +119,11 @@ def delivery_columns(job: str, delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def resume_json(state: Mapping[str, Any]) -> str | None:
+    """What a delivery has to remember, as it is kept; null for nothing."""
+    return _dump(dict(state)) if state else None
+
+
 def delivery_from(row: sqlite3.Row) -> Delivery:
     """The delivery in a row."""
     return Delivery(

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,7 +17,7 @@ from daemon.errors import Fault, LedgerError
 from daemon.files import display
 from daemon.jobs.apply import apply
 from daemon.jobs.changes import Change
-from daemon.jobs.model import HistoryEntry, Job, Sighting, State, new_id
+from daemon.jobs.model import JSON, HistoryEntry, Job, Sighting, State, new_id
 from daemon.jobs.rows import delivery_from, identity_columns, job_from, timings_json
 from daemon.jobs.statements import migrations
 from daemon.jobs.store import Admitted, Committed, Failed, Results, Waiting
@@ -129,6 +129,21 @@ class SqliteJobStore:
         """Make jobs ready now that are parked because a destination gave no answer."""
         self._count("wake_deliveries", destination=destination)
         return self._count("wake_parked", destination=destination)
+
+    def resume(self, job: str, destination: str) -> Mapping[str, JSON]:
+        """What a delivery has to remember to go on where it was cut, {} for nothing."""
+        return _first_object(self._rows("resume", job=job, destination=destination))
+
+    def keep_pace(self, destination: str, pace: Mapping[str, JSON]) -> None:
+        """Remember what was found out about a destination, with the next commit."""
+        row = {"destination": destination, "pace": json.dumps(pace), "now": self._clock.now()}
+        self._writer.submit(
+            lambda transaction: transaction.connection.execute(SQL["set_pace"], row)
+        )
+
+    def pace(self, destination: str) -> Mapping[str, JSON]:
+        """What was found out about a destination, {} for nothing."""
+        return _first_object(self._rows("pace", destination=destination))
 
     def beat(self, beaten: Callable[[], None]) -> None:
         """Write a sign of life and call back in the writer's thread once it is durable."""
@@ -287,6 +302,12 @@ def _sighting_columns(sighting: Sighting, keep: bool, now: float) -> dict[str, A
         "now": now,
         **identity_columns(sighting.identity),
     }
+
+
+def _first_object(rows: Sequence[sqlite3.Row]) -> Mapping[str, JSON]:
+    """The JSON object in the only column of the first row, {} where there is none."""
+    found: Mapping[str, JSON] = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+    return found
 
 
 def _jobs(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Job]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.errors import Fault
 from daemon.jobs.changes import Change
-from daemon.jobs.model import HistoryEntry, Job, Sighting, State
+from daemon.jobs.model import JSON, HistoryEntry, Job, Sighting, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,18 @@ class JobStore(Protocol):
 
     def wake_parked(self, destination: str) -> int:
         """Make jobs ready now that a destination gave no answer to; returns how many."""
+        ...
+
+    def resume(self, job: str, destination: str) -> Mapping[str, JSON]:
+        """What a delivery has to remember to go on where it was cut, {} for nothing."""
+        ...
+
+    def keep_pace(self, destination: str, pace: Mapping[str, JSON]) -> None:
+        """Remember what was found out about a destination, with the next commit."""
+        ...
+
+    def pace(self, destination: str) -> Mapping[str, JSON]:
+        """What was found out about a destination, {} for nothing."""
         ...
 
     def beat(self, beaten: Callable[[], None]) -> None:

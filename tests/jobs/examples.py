@@ -16,6 +16,7 @@ from daemon.jobs.changes import (
     ReadingEnded,
     Recorded,
     Requeued,
+    ResumeKept,
     TakenUp,
 )
 from daemon.jobs.model import (
@@ -108,6 +109,12 @@ def changes_of(job: str) -> st.SearchStrategy[Change]:
             st.booleans(),
         ),
         st.builds(DeliveryChanged, st.just(job), deliveries),
+        st.builds(
+            ResumeKept,
+            st.just(job),
+            st.sampled_from(["a", "b", "gone"]),
+            st.sampled_from([{}, {"offset": 5, "parts": ["ü"]}]),
+        ),
         st.builds(
             ReadingEnded,
             st.just(job),

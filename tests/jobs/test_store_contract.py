@@ -14,9 +14,11 @@ from daemon.jobs.changes import (
     RELEASED,
     CancelRequested,
     Closed,
+    DeliveryChanged,
     Parked,
     Recorded,
     Requeued,
+    ResumeKept,
     TakenUp,
     Unclaimed,
 )
@@ -375,6 +377,47 @@ def test_many_threads_write_and_every_callback_comes_after_its_commit(store: Job
         thread.start()
     assert all_in.wait(20)
     assert all(seen)
+
+
+def test_what_a_delivery_remembers_outlives_runs_and_restarts(store: JobStore) -> None:
+    """Each destination has its own memory, and the last that was kept counts."""
+    job = _take_one(store)
+    store.write([prepared(job.id, destinations=("a", "b"))])
+    assert store.resume(job.id, "a") == {}
+    store.write([ResumeKept(job.id, "a", {"offset": 1})])
+    store.write([ResumeKept(job.id, "a", {"offset": 2, "name": "ü"})])
+    store.write([parked_delivery(job.id, "a"), Requeued(job.id)])
+    store.recover()
+    assert store.resume(job.id, "a") == {"offset": 2, "name": "ü"}
+    assert store.resume(job.id, "b") == {}
+    store.write([ResumeKept(job.id, "a", {})])
+    assert store.resume(job.id, "a") == {}
+
+
+def test_what_a_delivery_remembers_outlives_its_failure_and_ends_with_success(
+    store: JobStore,
+) -> None:
+    """`retry` goes on where the failed delivery was cut."""
+    job = _take_one(store)
+    store.write([prepared(job.id), ResumeKept(job.id, "a", {"upload": "u1"})])
+    failed = DeliveryChanged(job.id, Delivery("a", DeliveryState.FAILED, 5, 1, fault=DOWN))
+    store.write([failed, Recorded(job.id, FAILED), Closed(job.id, FAILED), TakenUp(job.id)])
+    assert store.resume(job.id, "a") == {"upload": "u1"}
+    store.take("box", 1)
+    store.write([delivered(job.id, "a")])
+    assert store.resume(job.id, "a") == {}
+    store.write([ResumeKept(job.id, "a", {"upload": "late"})])
+    assert store.resume(job.id, "a") == {}
+
+
+def test_what_was_found_out_about_a_destination_is_kept(store: JobStore) -> None:
+    """It is one row a destination, which the next commit takes along."""
+    assert store.pace("a") == {}
+    store.keep_pace("a", {"limit": 3})
+    store.keep_pace("a", {"limit": 4})
+    store.keep_pace("b", {"limit": 9})
+    store.recover()
+    assert (store.pace("a"), store.pace("b")) == ({"limit": 4}, {"limit": 9})
 
 
 def test_a_sign_of_life_is_written(store: JobStore) -> None:

@@ -77,11 +77,27 @@ INSERT INTO deliveries (job, destination, state) VALUES (:job, :destination, 'pe
 ON CONFLICT (job, destination) DO NOTHING;
 
 -- name: set_delivery
-UPDATE deliveries SET state = :state, attempts = :attempts, runs = :runs,
+-- What was delivered has nothing left to go on with.
+UPDATE deliveries SET resume = CASE WHEN :state = 'delivered' THEN NULL ELSE resume END,
+    state = :state, attempts = :attempts, runs = :runs,
     first_attempt_at = :first_attempt_at, next_at = :next_at, bytes = :bytes,
     http_status = :http_status, location = :location, delivered_at = :delivered_at,
     response = :response, fault = :fault
 WHERE job = :job AND destination = :destination;
+
+-- name: set_resume
+UPDATE deliveries SET resume = :resume
+WHERE job = :job AND destination = :destination AND state <> 'delivered';
+
+-- name: resume
+SELECT resume FROM deliveries WHERE job = :job AND destination = :destination;
+
+-- name: set_pace
+INSERT INTO destinations (name, pace, updated) VALUES (:destination, :pace, :now)
+ON CONFLICT (name) DO UPDATE SET pace = excluded.pace, updated = excluded.updated;
+
+-- name: pace
+SELECT pace FROM destinations WHERE name = :destination;
 
 -- name: set_reading
 UPDATE jobs SET reading = :reading, reading_fault = :fault, updated = :now
