@@ -16,9 +16,11 @@ from daemon.errors import DeliveryError
 from daemon.files import display
 from daemon.jobs.changes import DeliveryChanged
 from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
+from daemon.jobs.store import JobStore
 from daemon.limits import Limits
 from daemon.pipeline.places import Places
 from daemon.pipeline.progress import ProgressTable, Transfer
+from daemon.pipeline.resuming import LedgerResume
 from daemon.pipeline.telling import Teller
 
 
@@ -30,6 +32,7 @@ class Delivering:
     limits: Limits
     teller: Teller
     progress: ProgressTable
+    store: JobStore
 
     def run(
         self,
@@ -49,7 +52,7 @@ class Delivering:
         """
         delivery = next(d for d in job.deliveries if d.destination == destination.name)
         first = delivery.first_attempt_at or self.clock.now()
-        parcel = parcel_of(job, places, destination.name)
+        parcel = parcel_of(job, places, destination.name, self.store)
         transfer = self.progress.begin(job.id, job.inbox, job.name, destination.name, parcel.size)
         self.teller.started(job, destination.name)
         crashpoint("deliver.begun")
@@ -90,7 +93,7 @@ class Delivering:
         return count
 
 
-def parcel_of(job: Job, places: Places, destination: str) -> Parcel:
+def parcel_of(job: Job, places: Places, destination: str, store: JobStore) -> Parcel:
     """What is delivered of a validated job."""
     preparation = job.preparation
     assert preparation is not None
@@ -105,6 +108,7 @@ def parcel_of(job: Job, places: Places, destination: str) -> Parcel:
         received=datetime.fromtimestamp(job.received, UTC),
         idempotency_key=idempotency_key(job.id, destination),
         open=lambda: places.open(job),
+        resume=LedgerResume(store, job.id, destination, preparation.sha256 or ""),
     )
 
 
