@@ -97,14 +97,21 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], messages: Pat
 
 
 @contextmanager
-def sink(think_ms: float = 0) -> Iterator[int]:
+def sink(think_ms: float = 0, *, copy: bool = False) -> Iterator[int]:
     """Compile and run the server that keeps nothing; yields its port."""
-    source = Path(__file__).with_name("sink.c")
+    words = [*(["--think-ms", str(think_ms)] if think_ms else []), *(["--copy"] if copy else [])]
+    with compiled("sink.c", words) as port:
+        yield port
+
+
+@contextmanager
+def compiled(source: str, words: Sequence[str], libraries: Sequence[str] = ()) -> Iterator[int]:
+    """Compile one of the servers beside this file and run it; yields the port that it prints."""
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "sink"
-        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
-        command = [str(program), *(["--think-ms", str(think_ms)] if think_ms else [])]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        program = Path(folder) / "server"
+        path = Path(__file__).with_name(source)
+        subprocess.run(["cc", "-O2", "-pthread", "-o", program, path, *libraries], check=True)
+        process = subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())

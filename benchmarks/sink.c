@@ -1,10 +1,11 @@
 /* An HTTP server that takes everything and keeps nothing, made to be faster than what it measures.
  *
- *   sink [--think-ms N]
+ *   sink [--think-ms N] [--copy]
  *
  * Listens on a free loopback port, prints the port, and runs until it is killed. One thread.
- * Bodies are dropped inside the kernel (recv with MSG_TRUNC) and only their lengths are kept, as
- * WebDAV clients ask for the size of what they just sent. Keep-alive, Content-Length, chunked and
+ * Bodies are dropped inside the kernel (recv with MSG_TRUNC), or with --copy taken into memory as any
+ * real server does; only their lengths are kept, as WebDAV clients ask for the size of what they just
+ * sent. Keep-alive, Content-Length, chunked and
  * Expect: 100-continue (RFC 9112, RFC 9110 10.1.1); enough WebDAV (RFC 4918) for `rclone move`.
  * With --think-ms an upload is answered that long after its last byte; any number can wait.
  * GET /stats answers what was received so far.
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { INPUT = 32768, ONE_DROP = 16 << 20, SLOTS = 1 << 18, EVENTS = 64, THINKERS = 1 << 16 };
+enum { INPUT = 32768, ONE_DROP = 16 << 20, ONE_COPY = 1 << 20, SLOTS = 1 << 18, EVENTS = 64, THINKERS = 1 << 16 };
 
 enum phase { READ_HEAD, DROP_BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILERS, THINKING };
 enum method { PUT, POST, GET, HEAD, PROPFIND, MKCOL, MOVE, DELETE, OPTIONS, OTHER };
@@ -56,6 +57,7 @@ static struct thought thoughts[THINKERS]; /* a ring; all wait equally long, so i
 static unsigned first_thought, last_thought;
 static uint64_t think_time;
 static int timer;
+static char *taken; /* where bodies are copied to; NULL drops them */
 static long long requests, uploads, bytes;
 
 static uint64_t now(void) {
@@ -238,7 +240,8 @@ static void pump(struct connection *c) {
         int dropping = (c->phase == DROP_BODY || c->phase == CHUNK_DATA) && !c->filled;
         if (dropping) {
             size_t want = c->remaining < ONE_DROP ? (size_t)c->remaining : ONE_DROP;
-            got = recv(c->socket, NULL, want, MSG_TRUNC);
+            if (taken && want > ONE_COPY) want = ONE_COPY;
+            got = recv(c->socket, taken, want, taken ? 0 : MSG_TRUNC);
         } else if (c->filled == INPUT) {
             break; /* a head this long is no request of ours */
         } else {
@@ -284,8 +287,11 @@ int main(int count, char **words) {
     socklen_t length = sizeof address;
     struct epoll_event event = {.events = EPOLLIN}, happened[EVENTS];
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), events = epoll_create1(0);
-    if (count == 3 && !strcmp(words[1], "--think-ms"))
-        think_time = (uint64_t)(atof(words[2]) * 1e6);
+    for (int i = 1; i < count; i++) {
+        if (!strcmp(words[i], "--copy")) taken = malloc(ONE_COPY);
+        else if (!strcmp(words[i], "--think-ms") && i + 1 < count)
+            think_time = (uint64_t)(atof(words[++i]) * 1e6);
+    }
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1024)) {
         perror("sink");
