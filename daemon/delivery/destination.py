@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 JSON = Any
 
@@ -104,4 +104,17 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Release connections; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Abandoning(Protocol):
+    """A destination where a delivery that is given up leaves something that we can take away."""
+
+    def abandon(self, resume: Resume) -> None:
+        """Take away what an unfinished delivery left there, as `resume` knows it, and forget it.
+
+        For a job that was cancelled or failed for good. Raises DeliveryError where the server did
+        not do it; nothing depends on it, since servers clear away what nobody finishes.
+        """
         ...
