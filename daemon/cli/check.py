@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from daemon.errors import ConfigError, InboxdError
 if TYPE_CHECKING:
     from daemon.config.model import Config, InboxConfig
     from daemon.config.places import Document
+
+
+_BLOCK = 1 << 20
+_MOST_SHOWN = 256 << 20
+"""Bytes that the virus scanner is shown at most, to see that it takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ def _everything(config: Config, document: Document, *, offline: bool) -> Iterato
         yield from _inbox(f"inboxes.{name}", inbox)
     if any(inbox.read != "none" for inbox in config.inboxes.values()):
         yield _engine(config.ocr.engine)
+    if config.virus_scan is not None and not offline:
+        yield from _scanner(config)
     for name in config.destinations:
         yield from _destination(name, config, offline=offline)
 
@@ -141,6 +149,26 @@ def _engine(name: str) -> Found:
     except InboxdError as error:
         return Found("ocr.engine", error.message, Exit.ENVIRONMENT)
     return Found("ocr.engine", f"{engine.name} {engine.version} and its models load")
+
+
+def _scanner(config: Config) -> Iterator[Found]:
+    """Whether the virus scanner answers, and takes files as large as the inboxes do."""
+    from daemon.validation.clamd import ClamdScanner  # noqa: PLC0415
+
+    assert config.virus_scan is not None
+    key = "virus_scan.clamd"
+    scanner = ClamdScanner(config.virus_scan.clamd, config.virus_scan.timeout)
+    try:
+        yield Found(key, f"{scanner.name} answers: {scanner.version()}")
+        largest = min(max(inbox.max_size for inbox in config.inboxes.values()), _MOST_SHOWN)
+        with scanner.scan(threading.Event()) as scan:
+            for _ in range(-(-largest // _BLOCK)):
+                scan.feed(bytes(_BLOCK))
+            scan.signature()
+    except InboxdError as error:
+        yield Found(key, error.message, Exit.ENVIRONMENT)
+    else:
+        yield Found(key, f"{scanner.name} takes files of {largest:,} bytes")
 
 
 def _destination(name: str, config: Config, *, offline: bool) -> Iterator[Found]:

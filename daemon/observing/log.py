@@ -36,6 +36,8 @@ _WARNINGS = frozenset(
         Event.DELIVERY_ATTEMPT_FAILED,
         Event.DELIVERY_PAUSED,
         Event.READING_FAILED,
+        Event.DAEMON_UNSAFE,
+        Event.VIRUS_SCAN_SKIPPED,
     }
 )
 _ERRORS = frozenset({Event.JOB_FAILED, Event.ENVIRONMENT_PAUSED})
@@ -46,6 +48,7 @@ _LIMITED = frozenset(
         Event.INBOX_OVERFLOW,
         Event.DELIVERY_ATTEMPT_FAILED,
         Event.DELIVERY_PAUSED,
+        Event.VIRUS_SCAN_SKIPPED,
         Event.ENVIRONMENT_PAUSED,
         Event.ENVIRONMENT_RESUMED,
     }

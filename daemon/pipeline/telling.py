@@ -9,9 +9,10 @@ from daemon.jobs.changes import (
     Closed,
     DeliveryChanged,
     Parked,
+    Prepared,
     ReadingEnded,
 )
-from daemon.jobs.model import DeliveryState, Job, ReadingState, State
+from daemon.jobs.model import DeliveryState, Job, Preparation, ReadingState, State
 from daemon.observing.events import Event
 from daemon.observing.log import EventLog
 from daemon.observing.metrics import Metrics
@@ -42,6 +43,10 @@ class Teller:
     def changed(self, job: Job, change: Change, seconds: float) -> None:
         """A change of a job is durable; the step that made it took so many seconds."""
         match change:
+            case Prepared(preparation=Preparation(refusal=None, checks=checks)):
+                for name, ok, detail in checks:
+                    if name == "virus" and not ok:
+                        self._job(Event.VIRUS_SCAN_SKIPPED, job, message=detail)
             case DeliveryChanged():
                 self._delivery(job, change, seconds)
             case ReadingEnded(reading=ReadingState.DONE):

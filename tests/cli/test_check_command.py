@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clamav import ScriptedClamd, refusing_size
 from tests.cli.conftest import Command, Process
 
 Written = Callable[[str], Path]
@@ -135,3 +136,21 @@ def test_a_secret_that_cannot_be_read(inboxd: Command, written: Written) -> None
     assert result.exit_code == 2
     assert f"{path}:10:5: destinations.web.auth: " in result.stderr
     assert "token cannot be read" in result.stderr
+
+
+def test_a_virus_scanner_is_asked_and_tried(inboxd: Command, written: Written) -> None:
+    """It says its version, and takes a file as large as the inbox does."""
+    with ScriptedClamd() as clamd:
+        path = written(INBOX + f"    max_size: 1MB\nvirus_scan: {{clamd: '{clamd.address}'}}\n")
+        result = inboxd("check", "-c", path)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "ok    virus_scan.clamd: clamd at 127.0.0.1" in result.stdout
+        assert "ClamAV" in result.stdout
+        assert "takes files of 1,000,000 bytes" in result.stdout
+        clamd.stream = refusing_size
+        result = inboxd("check", "-c", path)
+    assert result.exit_code == 4
+    assert "virus_scan.clamd: clamd at" in result.stderr
+    assert "raise StreamMaxLength" in result.stderr
+    assert "start it" in inboxd("check", "-c", path).stderr
+    assert "virus_scan" not in inboxd("check", "--offline", "-c", path).stdout
