@@ -41,6 +41,7 @@ def check(
         for target, destination in destinations.items():
             if isinstance(destination, FolderDestinationConfig):
                 _target_outside(document, name, inbox, target, destination)
+                _own_blocks(document, name, inbox, target, destination)
     for (name, inbox), (other, second) in itertools.combinations(inboxes.items(), 2):
         _pair(document, name, inbox, other, second)
 
@@ -149,6 +150,22 @@ def _target_outside(
             document.complain(
                 here, f"{destination.path} is the {end} folder of {name}; deliver somewhere else"
             )
+
+
+def _own_blocks(
+    document: Document,
+    name: str,
+    inbox: InboxConfig,
+    target: str,
+    destination: FolderDestinationConfig,
+) -> None:
+    linked = destination.method == "hardlink" and target in inbox.deliver
+    if linked and inbox.originals == "keep":
+        document.complain(
+            ("destinations", target, "method"),
+            f"{name} keeps its originals, and whoever writes to one would change what was "
+            "delivered; use reflink or copy",
+        )
 
 
 def _pair(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from daemon.config.auth import Auth, NoAuth
+from daemon.config.auth import Auth, NoAuth, SecretSource
 from daemon.config.section import Section
 from daemon.config.units import Count, Duration, LocalPath, Rate, Size, Wait
-from daemon.config.words import AnswerPath, HeaderName, HeaderValue, Template, Url
+from daemon.config.words import (
+    AnswerPath,
+    HeaderName,
+    HeaderValue,
+    MetadataKey,
+    Template,
+    Url,
+)
 
 
 class TimeoutConfig(Section):
@@ -133,28 +140,76 @@ class TusDestinationConfig(ServerDestinationConfig):
 
     type: Literal["tus"]
     url: Url
-    metadata: dict[str, Template] = Field(
+    metadata: dict[MetadataKey, Template] = Field(
         default_factory=lambda: {"filename": "{name}", "filetype": "{media_type}"}
     )
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
+    upload_origins: list[Url] = Field(
+        default_factory=list,
+        description="further servers that an upload may lie on; they are shown no secret",
+    )
+    one_request_up_to: Size = Field(
+        0, description="smaller files go with their creation; a lost answer may then double one"
+    )
 
 
 class CloudinaryDestinationConfig(ServerDestinationConfig):
     """A cloud of Cloudinary: by an unsigned preset, or signed with a key."""
 
     type: Literal["cloudinary"]
-    cloud: str
+    cloud: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     upload_preset: str | None = None
     api_key: str | None = None
     api_secret_file: LocalPath | None = None
     api_secret_env: str | None = None
     api_secret_credential: str | None = None
+    signature: Literal["sha256", "sha1"] = "sha256"
     resource_type: Literal["auto", "image", "video", "raw"] = "auto"
     folder: Template | None = None
-    public_id: Template | None = None
+    asset_folder: Template | None = None
+    public_id: Template = Field(
+        "{sha256}", description="one that names the content lets no retry make a second asset"
+    )
+    overwrite: bool = Field(default=False, description="only where uploads are signed")
     chunk_size: Size = Field(20_000_000, description="larger files are sent in chunks of this size")
     endpoint: Url = "https://api.cloudinary.com"
+
+    @property
+    def api_secret(self) -> SecretSource:
+        """Where the secret is read from, for a signed upload."""
+        return SecretSource(self.api_secret_file, self.api_secret_env, self.api_secret_credential)
+
+    @property
+    def signed(self) -> bool:
+        """Whether uploads are signed rather than let in by a preset."""
+        return self.api_key is not None
+
+    @model_validator(mode="after")
+    def _let_in(self) -> Self:
+        source = self.api_secret
+        given = [at for at in (source.file, source.env, source.credential) if at is not None]
+        if self.signed and len(given) != 1:
+            raise ValueError(
+                "api_key needs its secret; give exactly one of api_secret_file, api_secret_env "
+                "and api_secret_credential"
+            )
+        if not self.signed and given:
+            raise ValueError("a secret needs its api_key; give both, or neither")
+        if not self.signed and not self.upload_preset:
+            raise ValueError(
+                "give upload_preset for unsigned uploads, or api_key and its secret for signed ones"
+            )
+        if self.overwrite and not self.signed:
+            raise ValueError("overwrite needs signed uploads; give api_key and its secret")
+        return self
+
+    @field_validator("chunk_size")
+    @classmethod
+    def _large_enough(cls, size: int) -> int:
+        if size <= 5 * 2**20:
+            raise ValueError("Cloudinary takes chunks of more than 5MiB only; write 6MB or more")
+        return size
 
 
 class FolderDestinationConfig(DestinationConfig):
@@ -163,6 +218,12 @@ class FolderDestinationConfig(DestinationConfig):
     type: Literal["folder"]
     path: LocalPath
     name: Template = Field("{name}", description="template of the name in the folder")
+    method: Literal["auto", "copy", "hardlink", "reflink"] = Field(
+        "auto", description="auto shares blocks where the disk can, and copies elsewhere"
+    )
+    collision: Literal["skip_identical", "rename", "overwrite", "refuse"] = Field(
+        "skip_identical", description="what becomes of a file whose name is taken"
+    )
 
 
 class PluginDestinationConfig(DestinationConfig):

@@ -65,6 +65,13 @@ def check_header_value(text: str) -> str:
     return text
 
 
+def check_metadata_key(text: str) -> str:
+    """A key of tus metadata (tus 1.0, Upload-Metadata); raises ValueError otherwise."""
+    if not text.isascii() or not text.isprintable() or not text or set(text) & {" ", ","}:
+        raise ValueError(f"{text!r} is no key; plain ASCII without spaces and commas is")
+    return text
+
+
 def check_media_range(text: str) -> str:
     """`image/png`, `audio/*` or `*/*`; raises ValueError with the right name where it is known."""
     kind = text.lower()
@@ -89,6 +96,7 @@ Url = Annotated[
 ]
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]
+MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 MediaRange = Annotated[str, AfterValidator(check_media_range)]
 AnswerPath = Annotated[str, AfterValidator(answer_path.check), Field(examples=["$.url"])]
 Listen = Annotated[str, AfterValidator(check_listen), Field(examples=["127.0.0.1:9180"])]
