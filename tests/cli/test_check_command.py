@@ -153,4 +153,4 @@ def test_a_virus_scanner_is_asked_and_tried(inboxd: Command, written: Written) -
     assert "virus_scan.clamd: clamd at" in result.stderr
     assert "raise StreamMaxLength" in result.stderr
     assert "start it" in inboxd("check", "-c", path).stderr
-    assert "virus_scan" not in inboxd("check", "--offline", "-c", path).stdout
+    assert "virus_scan.clamd" not in inboxd("check", "--offline", "-c", path).stdout
