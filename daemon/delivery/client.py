@@ -103,19 +103,27 @@ class Client:
         )
 
     def send(
-        self, request: requests.PreparedRequest, body: FileBody | bytes | None = None
+        self,
+        request: requests.PreparedRequest,
+        body: FileBody | bytes | None = None,
+        *,
+        stop: threading.Event | None = None,
     ) -> requests.Response:
         """Make one exchange; the answer may be of any status.
 
         Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
-        after the body's `stop` is set, EnvironmentFaultError.
+        after `stop`, or that of the body, is set, EnvironmentFaultError.
         """
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
             request.body = body  # type: ignore[assignment]  # an iterable with a length
         try:
             return self._session.send(
-                request, timeout=self._timeout, verify=self._verify, proxies=self._proxies
+                request,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies=self._proxies,
+                stop=stop,
             )
         except requests.RequestException as error:
             raise stock_fault(error, self.origin) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -24,6 +25,8 @@ from daemon.errors import DeliveryError
 from daemon.limits import Limits
 
 _SAFE_TO_REPEAT: Final = frozenset({"PUT", "HEAD", "OPTIONS", "GET", "DELETE"})
+_MARKED_SAFE: Final = ("Idempotency-Key", "Upload-Offset")
+"""Headers by which a server tells a repeated request from a second one."""
 
 
 class StaleError(Exception):
@@ -44,9 +47,12 @@ class Exchange:
         origin: Origin,
         timeout: tuple[float, float],
         limits: Limits,
+        *,
+        stop: threading.Event | None = None,
     ) -> None:
         body: object = request.body
-        stop = body.stop if isinstance(body, FileBody) else None
+        if stop is None and isinstance(body, FileBody):
+            stop = body.stop
         self.connect_patience = Patience(timeout[0], stop)
         self.repeated = False
         self._patience = Patience(timeout[1], stop)
@@ -55,7 +61,9 @@ class Exchange:
         self._origin = str(origin)
         self._head = _head(request, url)
         self._limits = limits
-        self._may_repeat = self._method in _SAFE_TO_REPEAT or "Idempotency-Key" in request.headers
+        self._may_repeat = self._method in _SAFE_TO_REPEAT or any(
+            name in request.headers for name in _MARKED_SAFE
+        )
 
     def run(self, channel: Channel) -> Answer:
         """Send and read; raises StaleError at most once, where the request is to be repeated."""

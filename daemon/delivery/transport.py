@@ -48,7 +48,8 @@ class UploadAdapter(HTTPAdapter):
     """Sends a FileBody over connections of its own; leaves unusual requests to requests' adapter.
 
     Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
-    after the body's `stop` is set. Certificates are verified unless `verify` is False.
+    after the `stop` of the body, or the one given with it, is set. Certificates are verified unless
+    `verify` is False.
     """
 
     def __init__(self, *, kept: int = 8, limits: Limits = DEFAULT) -> None:
@@ -67,15 +68,16 @@ class UploadAdapter(HTTPAdapter):
         verify: Any = True,
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
+        stop: threading.Event | None = None,
     ) -> requests.Response:
-        """Make one exchange; `timeout` is (connect, read) in seconds."""
+        """Make one exchange; `timeout` is (connect, read) in seconds, `stop` ends the waiting."""
         body = request.body
         if proxies or cert or not isinstance(timeout, tuple) or _is_unusual(body):
             return super().send(request, stream, timeout, verify, cert, proxies)
         parts = urlsplit(request.url or "")
         port = parts.port or _PORTS[parts.scheme]
         origin = Origin(parts.scheme, parts.hostname or "", port)
-        exchange = Exchange(request, parts, origin, timeout, self._limits)
+        exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
         answer = self._exchange(exchange, (origin, verify))
         return _response(request, answer)
 
