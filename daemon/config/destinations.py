@@ -19,6 +19,10 @@ from daemon.config.words import (
     Url,
 )
 
+_SMALLEST_PART: Final = 5 * 2**20
+_LARGEST_PART: Final = 5 * 2**30
+"""What Amazon S3 takes as a part, except for the last; a single PUT has the same upper bound."""
+
 
 class TimeoutConfig(Section):
     """How long to wait for a connection, and for the next byte."""
@@ -99,10 +103,12 @@ class S3DestinationConfig(ServerDestinationConfig):
     """A bucket of Amazon S3 or of any store that speaks its protocol."""
 
     type: Literal["s3"]
-    bucket: str = Field(min_length=3, max_length=63)
-    key: Template = Field("{inbox}/{name}", description="template of the object's key")
+    bucket: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$")
+    key: Template = Field(
+        "{inbox}/{received:%Y/%m}/{sha256}-{name}", description="template of the object's key"
+    )
     endpoint: Url | None = Field(None, description="default: Amazon's for the region")
-    region: str = "us-east-1"
+    region: str = Field("us-east-1", pattern=r"^[A-Za-z0-9-]{1,64}$")
     path_style: bool = Field(
         default=False, description="the bucket in the path, not in the host's name"
     )
@@ -112,17 +118,61 @@ class S3DestinationConfig(ServerDestinationConfig):
     secret_key_file: LocalPath | None = None
     secret_key_env: str | None = None
     secret_key_credential: str | None = None
+    session_token_file: LocalPath | None = None
+    session_token_env: str | None = None
+    session_token_credential: str | None = None
     profile: str | None = Field(None, description="of the usual credential files")
-    multipart_threshold: Size = 64 * 2**20
-    part_size: Size = 16 * 2**20
-    part_workers: Count = Field(4, description="parts of one file under way at once")
+    multipart_threshold: Size = Field(64 * 2**20, ge=1, le=_LARGEST_PART)
+    part_size: Size = Field(
+        _SMALLEST_PART,
+        ge=_SMALLEST_PART,
+        le=_LARGEST_PART,
+        description="raised for files that would have more than 10,000 parts",
+    )
+    part_workers: Count = Field(4, le=64, description="parts of one file under way at once")
+    resend_at_most: Size = Field(
+        8_000_000,
+        description="bytes of one file that a crash may cost; more lets more parts go at once",
+    )
     create_once: bool = Field(
         default=False, description="refuse to replace an object: If-None-Match: *"
     )
-    storage_class: str | None = None
-    server_side_encryption: Literal["AES256", "aws:kms"] | None = None
-    kms_key: str | None = None
-    metadata: dict[str, Template] = Field(default_factory=dict)
+    storage_class: HeaderValue | None = None
+    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
+    kms_key: HeaderValue | None = None
+    metadata: dict[HeaderName, Template] = Field(default_factory=dict)
+
+    def source(self, half: Literal["access_key", "secret_key", "session_token"]) -> SecretSource:
+        """Where one of the texts that make up a key is read from; it may name no place."""
+        return SecretSource(
+            getattr(self, f"{half}_file"),
+            getattr(self, f"{half}_env"),
+            getattr(self, f"{half}_credential"),
+        )
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        access, secret, token = (
+            sum(place is not None for place in (source.file, source.env, source.credential))
+            for source in map(self.source, ("access_key", "secret_key", "session_token"))
+        )
+        if max(access, secret, token) > 1:
+            raise ValueError("a key has several sources; give one of _file, _env and _credential")
+        if access != secret:
+            raise ValueError("give both access_key_... and secret_key_..., or neither")
+        if token and not access:
+            raise ValueError("a session_token_... belongs to an access_key_...")
+        if access and self.profile:
+            raise ValueError("give a profile or a key, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.kms_key and not (self.server_side_encryption or "").startswith("aws:kms"):
+            raise ValueError("kms_key needs server_side_encryption: aws:kms")
+        if self.endpoint and ("{" in self.endpoint or "?" in self.endpoint):
+            raise ValueError("endpoint is one address for all files, without { and ?")
+        return self
 
 
 class WebdavDestinationConfig(ServerDestinationConfig):
