@@ -1,0 +1,242 @@
+"""A server for resumable uploads by tus 1.0."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import requests
+
+from daemon.config import template
+from daemon.config.destinations import TusDestinationConfig
+from daemon.delivery import tus_protocol
+from daemon.delivery.body import Envelope, FileBody, open_parcel
+from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress, Resume
+from daemon.delivery.naming import facts_of
+from daemon.delivery.tus_protocol import Upload
+from daemon.delivery.tus_server import TusServer
+from daemon.errors import DeliveryError, InboxdError, StoppedError
+
+_SETBACKS: Final = 2
+"""How often, within one attempt, a server may lose an upload or go back in it."""
+
+
+class TusDestination:
+    """Delivers by tus; what the server has is asked for, never assumed, and not sent again.
+
+    The upload's address is kept before the first byte is sent. Raises ConfigError on construction
+    where a secret or a certificate cannot be read.
+    """
+
+    def __init__(self, name: str, config: TusDestinationConfig) -> None:
+        self.name = name
+        self._config = config
+        self._server = TusServer(name, config)
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        """Make one attempt; errors as the seam says."""
+        if stop.is_set():
+            raise StoppedError
+        descriptor = open_parcel(parcel)
+        try:
+            attempt = _Attempt(
+                self._config, self._server, parcel, descriptor, progress=progress, stop=stop
+            )
+            return attempt.run()
+        except DeliveryError as error:
+            if error.code == "file_changed":  # what was sent is of no use to a later attempt
+                with contextlib.suppress(DeliveryError):
+                    self.abandon(parcel.resume)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def abandon(self, resume: Resume) -> None:
+        """Terminate an upload that was begun, where the server offers that, and forget it."""
+        upload = resume.load().get("upload")
+        if isinstance(upload, str):
+            resume.keep({})
+            self._server.terminate(Upload(upload), threading.Event())
+
+    def discard(self, acknowledgement: Acknowledgement) -> bool:
+        """Remove one file that a benchmark delivered; tells whether it is gone."""
+        try:
+            return self._server.terminate(Upload(acknowledgement.location or ""), threading.Event())
+        except DeliveryError:
+            return False
+
+    def check(self) -> list[Finding]:
+        """Ask what the server can do, and begin an upload that is taken away again if it can."""
+        findings = self._server.check()
+        if not all(finding.ok for finding in findings):
+            return findings
+        try:
+            offer = self._server.offer(threading.Event())
+        except InboxdError as error:
+            return [*findings, Finding("protocol", False, error.message)]
+        if "creation" not in offer.extensions or not offer.speaks_ours:
+            said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing of tus"
+            message = f"uploads by tus {tus_protocol.VERSION} are not on offer; `url` says: {said}"
+            return [*findings, Finding("protocol", False, message)]
+        said = ", ".join(sorted(offer.extensions))
+        findings.append(Finding("protocol", True, f"tus {tus_protocol.VERSION} with {said}"))
+        if "termination" in offer.extensions:
+            findings.append(self._check_rights())
+        return findings
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._server.close()
+
+    def _check_rights(self) -> Finding:
+        """Begin an upload of one byte and take it away; nothing of it is ever complete."""
+        never = threading.Event()
+        try:
+            upload, _ = self._server.create({"Upload-Length": "1"}, None, never)
+            gone = self._server.terminate(upload, never)
+        except InboxdError as error:
+            return Finding("rights", False, error.message)
+        left = "" if gone else "; it could not be taken away again and will expire"
+        return Finding("rights", True, f"an upload can be begun{left}")
+
+
+class _Attempt:
+    """One attempt at one delivery."""
+
+    def __init__(
+        self,
+        config: TusDestinationConfig,
+        server: TusServer,
+        parcel: Parcel,
+        descriptor: int,
+        *,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        self._config = config
+        self._server = server
+        self._parcel = parcel
+        self._descriptor = descriptor
+        self._progress = progress
+        self._stop = stop
+        self._status: int | None = None
+        self._response: Mapping[str, object] = {}
+
+    def run(self) -> Acknowledgement:
+        """Go on with the upload that was begun, or begin one, until the server has all of it."""
+        size = self._parcel.size
+        upload, offset = self._taken_up() or self._begun()
+        setbacks = 0
+        while offset < size:
+            reached = self._append(upload, offset)
+            if reached is None or reached <= offset:
+                setbacks += 1
+                if setbacks > _SETBACKS:
+                    raise tus_protocol.broken("loses what it is sent", self._status)
+            if reached is None:
+                upload, offset = self._begun()
+            else:
+                offset = reached
+        self._progress(size)
+        return Acknowledgement(
+            bytes=size,
+            location=upload.url,
+            http_status=self._status,
+            response=self._response,
+        )
+
+    def _taken_up(self) -> tuple[Upload, int] | None:
+        """The upload of an earlier attempt and how much of it the server has."""
+        upload = tus_protocol.recall(self._parcel.resume.load(), self._parcel, time.time())
+        if upload is None:
+            return None
+        try:
+            offset = self._server.offset(upload, self._parcel.size, self._stop)
+        except DeliveryError as error:
+            if error.code == "location_elsewhere":  # the configuration has changed since
+                return None
+            raise
+        return None if offset is None else (upload, offset)
+
+    def _begun(self) -> tuple[Upload, int]:
+        """A new upload, on record before any of it is sent, and how much of it is there."""
+        parcel = self._parcel
+        self._fits()
+        facts = facts_of(parcel)
+        pairs = {key: template.render(text, facts) for key, text in self._config.metadata.items()}
+        headers = {
+            "Upload-Length": str(parcel.size),
+            "Idempotency-Key": parcel.idempotency_key,
+        }
+        if pairs:
+            headers["Upload-Metadata"] = tus_protocol.metadata(pairs)
+        body = self._body(0) if self._in_one_request() else None
+        if body is not None:
+            headers["Content-Type"] = tus_protocol.CONTENT_TYPE
+        upload, response = self._server.create(headers, body, self._stop)
+        parcel.resume.keep(upload.remembered(parcel))
+        self._heard(response)
+        offset = 0 if body is None else tus_protocol.number(response.headers.get("Upload-Offset"))
+        if offset is None or offset > parcel.size:
+            offset = self._server.offset(upload, parcel.size, self._stop)
+        if offset is None:
+            raise tus_protocol.broken("does not know the upload that it has begun", self._status)
+        return upload, offset
+
+    def _append(self, upload: Upload, offset: int) -> int | None:
+        """Send all that remains; returns how much the server has then, None where it lost it."""
+        headers = {"Upload-Offset": str(offset)}
+        if offset == 0 and (checksum := self._checksum()):
+            headers["Upload-Checksum"] = checksum
+        response = self._server.append(upload, headers, self._body(offset))
+        if response is None:
+            return None
+        self._heard(response)
+        reached = tus_protocol.number(response.headers.get("Upload-Offset"))
+        if response.status_code == 409 or reached is None or reached > self._parcel.size:
+            return self._server.offset(upload, self._parcel.size, self._stop)
+        expires = tus_protocol.expiry(response.headers)
+        if reached < self._parcel.size and expires is not None:
+            self._parcel.resume.keep(Upload(upload.url, expires).remembered(self._parcel))
+        return reached
+
+    def _body(self, offset: int) -> FileBody:
+        return self._server.home.body(
+            self._descriptor,
+            self._parcel,
+            Envelope(),
+            stop=self._stop,
+            progress=self._progress,
+            offset=offset,
+        )
+
+    def _fits(self) -> None:
+        """Refuse, before anything is sent, what the server says that it will not take."""
+        offer = self._server.offer(self._stop)
+        if not offer.speaks_ours:
+            raise tus_protocol.other_version(offer)
+        if offer.largest is not None and self._parcel.size > offer.largest:
+            raise tus_protocol.too_large(offer.largest)
+
+    def _in_one_request(self) -> bool:
+        offered = "creation-with-upload" in self._server.offer(self._stop).extensions
+        return offered and 0 < self._parcel.size <= self._config.one_request_up_to
+
+    def _checksum(self) -> str | None:
+        """The checksum of the whole file, where the server verifies one that we have."""
+        algorithm = self._server.offer(self._stop).checksum(self._parcel.size)
+        if algorithm is None:
+            return None
+        if algorithm == "sha256" and self._parcel.sha256:
+            return tus_protocol.checksum(algorithm, bytes.fromhex(self._parcel.sha256))
+        data = os.pread(self._descriptor, self._parcel.size, 0)
+        return tus_protocol.checksum(algorithm, hashlib.new(algorithm, data).digest())
+
+    def _heard(self, response: requests.Response) -> None:
+        self._status = response.status_code
+        self._response = self._server.home.answer(response)
