@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from daemon.receipts.arithmetic import Parts, checks_of
+from daemon.receipts.arithmetic import ITEMS_SUM, Parts, checks_of, confirming
 from daemon.receipts.confidence import Chosen, lead_of
+from daemon.receipts.item_rows import WAYS
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
 from daemon.receipts.model import Check, Field, TaxRate
@@ -52,8 +53,24 @@ class Account:
 
 
 def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> Account:
-    """The money of a document; `refund` says that amounts below zero are items."""
-    positions = items_of(text.lines, statements, refund=refund)
+    """The money of a document; `refund` says that amounts below zero are items.
+
+    Where the items do not come to the total, rows in doubt are read in other ways; the first way
+    counts in which they do.
+    """
+    usual: Account | None = None
+    for doubts in WAYS:
+        account = _account(
+            text, statements, items_of(text.lines, statements, refund=refund, doubts=doubts)
+        )
+        usual = usual or account
+        if not account.positions.items or ITEMS_SUM in confirming(account.checks):
+            return account
+    assert usual is not None
+    return usual
+
+
+def _account(text: Text, statements: Sequence[Statement], positions: Positions) -> Account:
     facts = facts_of(statements, positions.whole)
     candidates = candidates_of(text, statements, facts)
     total = candidates[0].value if candidates else None
@@ -98,13 +115,18 @@ def _sums_of(statements: Sequence[Statement], positions: Positions) -> Sums:
     if len(coupons) == 1 and abs(coupons[0].value) == whole:
         coupons = ()  # the sum of the discounts that the items already name
     return Sums(
-        subtotal=first.get(Kind.SUBTOTAL),
+        subtotal=first.get(Kind.SUBTOTAL) or _before_tax(first.get(Kind.NET), positions),
         service=first.get(Kind.SERVICE),
         tip=first.get(Kind.TIP),
         rounding=first.get(Kind.ROUNDING),
         coupons=coupons,
         item_discounts=positions.discounts,
     )
+
+
+def _before_tax(net: Printed | None, positions: Positions) -> Printed | None:
+    """What is named as the sum before tax is the subtotal where it is the sum of the items."""
+    return net if net is not None and net.value == positions.whole else None
 
 
 def _value(printed: Printed | None) -> Decimal | None:

@@ -7,6 +7,7 @@ OCR slips are mended only inside what is a number already, and a mended amount s
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,7 @@ _NUMBER = re.compile(
     rf"(?<![\d.,])(?P<lead>\(?{_SIGN}?\s?)(?P<mark>(?:{_CURRENCY})?)\s?(?P<sign>{_SIGN}?)\s?"
     rf"(?P<whole>(?:\d{{1,3}}{_GROUPS}|\d{{1,7}}|))"
     r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?![\d])"
-    rf"(?P<after>\s?{_SIGN}(?!\s?[\d.])|\))?",
+    rf"(?P<after>(?:\s?{_CURRENCY})?(?:\)|\s?{_SIGN}(?!\s?[\d.])))?",
 )
 _SWISS = re.compile(
     rf"(?<![\w.,])(?P<sign>{_SIGN}?)(?P<whole>\d{{1,3}}(?:['\u2019]\d{{3}})*|\d{{1,6}})"
@@ -32,10 +33,15 @@ _SLIP = re.compile(
 _MEND = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"}
 )
+_CLOCK = r"(?:\s{1,3}[0-2]?\d\.[0-5]\d(?:\.[0-5]\d)?$)?"
 _MASKED = re.compile(
-    r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}(?![\d]|[.,]\d)|(?:19|20)\d{2}-\d{2}-\d{2}"
+    rf"(?<!\d)(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:19|20)?\d{{2}}(?![\d]|[.,]\d){_CLOCK}"
+    rf"|(?:19|20)\d{{2}}-\d{{2}}-\d{{2}}{_CLOCK}"
     r"|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[.]\d{2}\s?(?:UHR|HRS|H\b))"
 )
+_LONE_CLOCK = re.compile(r"[0-2]\d\.[0-5]\d")
+_SWISS_MARK = re.compile(r"(?<![\d/])(\d{1,3})[/`\u00b4\"|](?=\d{3}\.\d{2}(?![\d.]))")
+"""The mark between thousands that OCR took for a stroke: `59/573.80`."""
 _LOOSE_END = re.compile(r"\s?[^\W\d]{0,3}\W*$")
 """What may follow an amount with a space beside its point: a tax code, and nothing else."""
 _TWICE = re.compile(r"\d{1,3}(?:([.,])\d{3})+\1\d{2}")
@@ -51,6 +57,7 @@ _PER_UNIT = re.compile(
 _POINTLESS = re.compile(
     rf"(?P<mark>(?:{_CURRENCY})?)\s?(?P<whole>\d{{1,4}})\s?[-:;*\u00b7' ]\s?(?P<cents>\d{{2}})"
 )
+_CODE_END = re.compile(r"\d[.,]\d{2}\s([A-Z])$")
 _WHOLE = re.compile(rf"(?<![\w.,])(?P<mark>{_CURRENCY})\s?(?P<whole>\d{{1,6}})(?![\d.,:%/])")
 
 
@@ -68,16 +75,23 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How a receipt writes numbers; `point` is its decimal mark."""
+    """How a receipt writes numbers; `point` is its decimal mark.
+
+    `codes` says that letters after amounts are tax codes, so that an L means no litres.
+    """
 
     point: str = "."
+    codes: bool = False
 
 
 def convention_of(texts: list[str]) -> Convention:
     """The decimal mark that most of the numbers with two decimals use."""
     commas = sum(len(re.findall(r"\d,\d{2}(?!\d)", text)) for text in texts)
     points = sum(len(re.findall(r"\d\.\d{2}(?![\d.])", text)) for text in texts)
-    return Convention("," if commas > points else ".")
+    ends = Counter(match[1] for text in texts if (match := _CODE_END.search(text)))
+    priced = any("/L" in text.replace(" ", "") for text in texts)
+    codes = "L" in ends and ends.total() > 1 and not priced
+    return Convention("," if commas > points else ".", codes=codes)
 
 
 def rates_in(text: str) -> list[tuple[Decimal, int]]:
@@ -87,8 +101,10 @@ def rates_in(text: str) -> list[tuple[Decimal, int]]:
 
 def amounts_in(text: str, convention: Convention) -> list[Amount]:
     """The amounts in a folded text from left to right; rates, weights, dates and times are none."""
+    if convention.point == "," and _LONE_CLOCK.fullmatch(text):
+        return []  # where a comma parts decimals, a point parts hours and minutes
     masked = _MASKED.sub(lambda match: "#" * len(match[0]), text)
-    mended = _SLIP.sub(_mend, masked)
+    mended = _SWISS_MARK.sub(r"\1'", _SLIP.sub(_mend, masked))
     found = list(_decimal_amounts(mended, masked, convention))
     taken = [(amount.start, amount.end) for amount in found]
     for match in _SWISS.finditer(mended):
@@ -140,7 +156,7 @@ def _decimal_amounts(text: str, printed: str, convention: Convention) -> Iterato
         if _PER_UNIT.match(rest):
             yield Amount(value, match.start(), match.end(), per_unit=True)
             continue
-        if _UNIT.match(rest):
+        if _UNIT.match(rest) and not (rest == " L" and convention.codes):
             continue
         if len(match["cents"]) > 2:
             yield Amount(value, match.start(), match.end(), per_unit=True)
@@ -182,8 +198,8 @@ def _is_negative(match: re.Match[str]) -> bool:
     before = match.string[match.start() : match.start("point") - len(match["whole"])]
     after = (match["after"] or "").strip()
     if "(" in before:
-        return after == ")"
-    if after and after != ")":
+        return after.endswith(")")
+    if after and not after.endswith(")"):
         return True
     sign = re.search(_SIGN, before)
     if sign is None:

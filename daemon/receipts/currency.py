@@ -10,7 +10,7 @@ from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
 
 _MARKS = (
-    ("MYR", re.compile(r"(?<![A-Z])(?:RM|MYR)(?![A-Z])|\bRINGGIT\b")),
+    ("MYR", re.compile(r"(?<![A-Z])RM(?=\s?-?\s?\d|\s?[):.])|^RM$|(?<![A-Z])MYR(?![A-Z])|\bRINGGIT\b")),
     ("EUR", re.compile(r"€|(?<![A-Z])EUR(?:OS?)?(?![A-Z])")),
     ("GBP", re.compile(r"£|(?<![A-Z])GBP(?![A-Z])")),
     ("CHF", re.compile(r"(?<![A-Z])(?:CHF|SFR)(?![A-Z])|(?<![A-Z])FR\.\s?\d")),
@@ -28,8 +28,12 @@ _HABITS = (
     ("EUR", re.compile(r"\.(?:DE|FR|ES|IT|NL|PT|AT|BE|IE)\b|\b(?:DE|FR|IT|NL|PT|AT)\s?\d{9,11}\b")),
 )
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
+_STATES = (
+    "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI"
+    "|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
+)
 _AMERICAN = re.compile(
-    r"\bSALES TAX\b|,\s?[A-Z]{2}\s?\d{5}(?!\d)|(?<![A-Z])[A-Z]{2}\.?,?\s\d{5}(?:-\d{4})?(?!\d)"
+    rf"\bSALES TAX\b|(?<![A-Z]){_STATES}\.?,?\s?\d{{5}}(?:-\d{{4}})?(?!\d)"
     r"|\(\d{3}\)\s?\d{3}-\d{4}"
 )
 _SWISS = frozenset(("de", "fr", "it"))
@@ -51,7 +55,7 @@ def currency_of(text: Text) -> Field:
     counts: Counter[str] = Counter()
     places: dict[str, Evidence] = {}
     for line in lines:
-        for code, pattern in _MARKS:
+        for code, pattern in () if line.converts else _MARKS:
             for match in pattern.finditer(line.folded):
                 counts[code] += 3 if line.money else 1
                 places.setdefault(code, line.place_at(match.start()))

@@ -49,8 +49,11 @@ _ONE = re.compile(r"(?<=[\d/.\-])[IL|](?=[\d/.\-])")
 _TIME = re.compile(
     r"(?<![\d.,:])([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?![\d])\s?(AM|PM|A\.M|P\.M)?"
 )
+_DATED = re.compile(r"(?:\d[./\-]\d{1,2}[./\-]\d{2}|(?<!\d)(?:19|20)\d{2})[,;\s]{1,3}$")
+"""What a time may follow: the year of a date."""
 _ABBREVIATED = 3
 """Letters of a month's short name."""
+_LONG_NAME = 7
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
 
@@ -163,7 +166,9 @@ def _mended(match: re.Match[str]) -> str:
     """What is a date but for letters that OCR read for digits; most of it must be digits."""
     digits = sum(character.isdigit() for character in match[0])
     letters = sum(character.isalpha() for character in match[0])
-    enough = digits >= letters and digits >= min(2, len(match[0]) - 1)
+    parts = re.split(r"[\s./,-]+", match[0])
+    told = all(len(part) == 1 or any(map(str.isdigit, part)) for part in parts)
+    enough = told and digits >= letters and digits >= min(2, len(match[0]) - 1)
     return match[0].translate(_DIGITS) if enough else match[0]
 
 
@@ -208,7 +213,7 @@ def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
 
 
 def _month(name: str) -> int | None:
-    """The number of a month by its name; one letter of a longer name may be misread."""
+    """The number of a month by its name; one letter may be misread, two of a long one."""
     months = known_words().months
     bones = skeleton(name)
     if bones in months:
@@ -217,10 +222,12 @@ def _month(name: str) -> int | None:
         return months.get(bones[:_ABBREVIATED])
     if len(bones) < _ABBREVIATED + 2:
         return None
+    most = 2 if len(bones) >= _LONG_NAME else 1
     near = {
         number
         for known, number in months.items()
-        if len(known) == len(bones) and sum(a != b for a, b in zip(known, bones, strict=True)) == 1
+        if len(known) == len(bones)
+        and sum(a != b for a, b in zip(known, bones, strict=True)) <= most
     }
     return near.pop() if len(near) == 1 else None
 
@@ -263,7 +270,11 @@ def _time_of(lines: Sequence[Line], near: int | None) -> Field:
 
 
 def _time_score(line: Line, match: re.Match[str]) -> float:
-    score = 2.0 if match[2] == ":" else 0.0
+    score = 2.0 if match[2] in ":H" else 0.0
+    if match[2] == "." and len(match[1]) == 2 and match[0] == line.folded.strip():
+        score += 2.0
+    if match[2] == "." and _DATED.search(line.folded[: match.start()]):
+        score += 2.0
     if match[4]:
         score += 0.5
     if match[5]:

@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from daemon.receipts.item_rows import PLAIN, Doubts, is_sentence, item_rows
 from daemon.receipts.lexicon import LABELS
 from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import Item
 from daemon.receipts.quantities import Quantity, quantity_of, stated_quantity, weighed
-from daemon.receipts.statements import Kind, Statement, is_table_head
+from daemon.receipts.statements import SUMS, Kind, Statement
 
-_SUMS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL, Kind.NET))
-_LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
-_NO_ITEM = _SUMS | {Kind.IGNORED, Kind.CHANGE, Kind.TAX, Kind.ROUNDING, Kind.TIP}
+_NO_ITEM = SUMS | {Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.TAX, Kind.ROUNDING, Kind.TIP}
 _HEAD_MARKS = frozenset({"date", "time", "phone", "tax_id", "receipt_number", "staff", "web"})
+_NEVER_ITEM = frozenset({"registration", "hours", "tax_id", "phone", "not_date"})
 _AT_PRICE = re.compile(r"@\s?(?:RM|[$€£])?\s?\d{1,5}[.,]\d{2}\s*$")
 """A row that ends in the price of one: its amount is on the next row."""
 _CODE = re.compile(r"^\W*(?:\d{5,14}|\d+\.)\s*")
+_UNITS = frozenset(("KG", "LB", "LT", "LTR", "ST", "STK", "PZ", "UD", "UN", "PCS", "EA"))
+"""What is counted in: no name of a thing."""
 _TAIL = re.compile(r"[\s|@*x:,.\-=]*$", re.IGNORECASE)
 _COLUMN = 2
 """Amounts in cells of their own that make a column."""
@@ -47,13 +49,21 @@ class Positions:
         return sum((item.total for item in self.items), Decimal(0)) - taken
 
 
-def items_of(lines: Sequence[Line], statements: Sequence[Statement], *, refund: bool) -> Positions:
+def items_of(
+    lines: Sequence[Line],
+    statements: Sequence[Statement],
+    *,
+    refund: bool,
+    doubts: Doubts = PLAIN,
+) -> Positions:
     """All positions; `refund` says that amounts below zero are items and no discounts."""
-    zone = _zone(lines, statements)
+    zone = item_rows(lines, statements, doubts)
     edge = _column_edge(zone)
     kinds = {statement.line.index: statement.kind for statement in statements}
-    found = _Found(refund)
+    found = _Found(refund, doubts)
     for line in zone:
+        if doubts.sums_end_items and line.money and found.adds_up_to(line.money[-1].value):
+            break
         if _is_text(line, edge):
             found.take_text(line)
         else:
@@ -67,10 +77,15 @@ class _Found:
     """What the rows so far came to, and what waits for the rows to come."""
 
     refund: bool
+    doubts: Doubts
     items: list[Item] = field(default_factory=list)
     discounts: list[Printed] = field(default_factory=list)
     waiting: list[Line] = field(default_factory=list)
     ahead: Quantity | None = None
+
+    def adds_up_to(self, value: Decimal) -> bool:
+        """Whether the items so far, less the discounts, come to this: then it is their sum."""
+        return Positions(tuple(self.items), tuple(self.discounts)).whole == value
 
     def take_text(self, line: Line) -> None:
         """A row without an amount: a count of the item above, its name, or the next one's name."""
@@ -149,21 +164,10 @@ class _Found:
         """Whether a row that counts something, or says what was saved, belongs to the items."""
         if kind is not Kind.IGNORED:
             return False
+        if self.doubts.counts_are_items and "count" in line.marks:
+            return True
         numbered = line.folded[0].isdigit() and bool(self.waiting)
         return numbered or amount.value < 0 or stated_quantity(line) is not None
-
-
-def _zone(lines: Sequence[Line], statements: Sequence[Statement]) -> Sequence[Line]:
-    """The rows from the head of the table, or the first amount, to the first sum."""
-    start = next((n + 1 for n, line in enumerate(lines) if is_table_head(line)), 0)
-    first = next((n for n in range(start, len(lines)) if lines[n].money), None)
-    if first is None:
-        return ()
-    sums = [s.line for s in statements if s.kind in _SUMS and s.line.index > first]
-    ends = [line.index for line in sums if not line.rates] or [line.index for line in sums]
-    if not ends:
-        ends = [s.line.index for s in statements if s.kind in _LATER_SUMS and s.line.index > first]
-    return lines[max(start, first - 2) : min(ends)] if ends else ()
 
 
 def _column_edge(zone: Sequence[Line]) -> float | None:
@@ -179,7 +183,7 @@ def _column_edge(zone: Sequence[Line]) -> float | None:
 
 def _is_text(line: Line, edge: float | None) -> bool:
     """Whether a row has no amount of its own: none at all, or one within a name or after an @."""
-    if not line.money:
+    if not line.money or is_sentence(line) or line.marks & _NEVER_ITEM:
         return True
     if len(line.money) > 1:
         return False
@@ -213,4 +217,4 @@ def _description(line: Line, end: int, count: Quantity | None = None) -> str:
         )
     text = _TAIL.sub("", _CODE.sub("", text.strip())).strip()
     letters = sum(character.isalpha() for character in text)
-    return " ".join(text.split()) if letters >= 2 else ""
+    return " ".join(text.split()) if letters >= 2 and text.upper() not in _UNITS else ""

@@ -28,7 +28,7 @@ MARKS = LABELS | frozenset(
         *("gross", "inclusive", "contained", "exclusive", "summary", "adjustment", "suggestion"),
         *("refund", "deposit", "amount", "header", "date", "not_date", "time", "hours", "phone"),
         *("fax", "web", "tax_id", "registration", "receipt_number", "document", "staff"),
-        *("footer", "legal", "business", "address", "region"),
+        *("footer", "legal", "business", "address", "region", "conversion"),
     }
 )
 """What a phrase can mean; words/README.md says what each is for."""
@@ -88,7 +88,7 @@ class Lexicon:
 
     def read(self, folded_text: str) -> Iterator[Mention]:
         """The phrases in a folded text from left to right."""
-        tokens = list(self._tokens(folded_text))
+        tokens = self._rejoined(list(self._tokens(folded_text)))
         at = 0
         while at < len(tokens):
             node, end, best = self._root, at, None
@@ -111,6 +111,19 @@ class Lexicon:
             start, end = match.span()
             for bones in self._correct(match[0]):
                 yield bones, start, end
+
+    def _rejoined(self, tokens: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        """The words with those put together that OCR took apart: ZWI SCHENTOTAL."""
+        joined: list[tuple[str, int, int]] = []
+        for word, start, end in tokens:
+            before = joined[-1] if joined else ("", 0, 0)
+            whole = before[0] + word
+            parted = before[0] and not {before[0], word} <= self._vocabulary
+            if parted and len(whole) > _SURE_LENGTH and whole in self._vocabulary:
+                joined[-1] = (whole, before[1], end)
+            else:
+                joined.append((word, start, end))
+        return joined
 
     def _corrected(self, word: str) -> tuple[str, ...]:
         bones = skeleton(word)

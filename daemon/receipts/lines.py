@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ from daemon.receipts.amounts import (
     whole_amounts_in,
 )
 from daemon.receipts.layout import Cell, Row
-from daemon.receipts.lexicon import LABELS, Mention, lexicon
+from daemon.receipts.lexicon import LABELS, Mention, known_words, lexicon
 from daemon.receipts.model import Evidence
-from daemon.receipts.spelling import folded
+from daemon.receipts.spelling import folded, skeleton
 
 _SURE_LENGTH = 6
 _NAMING = frozenset(("address", "region", "legal", "business"))
@@ -30,6 +31,13 @@ _EVERYWHERE = "en"
 """A language whose words are on receipts of all countries."""
 _SPOKEN = 0.2
 """A language is one of a document's when it has this share of what the foremost one has."""
+_CODE = re.compile(r"(?<![A-Z])(?:EUR|USD|GBP|CHF|MYR|SGD|CAD|AUD|JPY|INR)(?![A-Z/]|\s?/)")
+_EXCHANGE = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{4,6}(?![\d/]|\s?/)")
+_NAMED_MOMENT = re.compile(
+    r"(?<!\d)\d{1,2}[.\s-]{0,2}([A-Z0-9]{3,10})[.,\s-]{1,2}(?:19|20)?\d{2},?\s{1,3}"
+    r"[0-2]?\d\.[0-5]\d(?:\.[0-5]\d)?(?![\d.,])"
+)
+"""A date with a month in words, and a time with a point: no amount."""
 _ALONE = frozenset("-\u2212\u2013\u2014")
 
 
@@ -74,6 +82,13 @@ class Line:
         return tuple(amount for amount in self.amounts if not amount.per_unit)
 
     @cached_property
+    def converts(self) -> bool:
+        """Whether it says what an amount is in another currency."""
+        if self.money and "conversion" in self.marks:
+            return True
+        return bool(_CODE.search(self.folded) and _EXCHANGE.search(self.folded))
+
+    @cached_property
     def letters(self) -> int:
         """How many letters it has."""
         return sum(character.isalpha() for character in self.folded)
@@ -111,12 +126,12 @@ def understood(rows: Sequence[Row]) -> Text:
     languages = languages_of(found)
     lines: list[Line] = []
     for row, cells, mentions in zip(rows, texts, found, strict=True):
-        kept = tuple(mention for mention in mentions if _holds(mention, languages))
+        rates = tuple(rate for rate, _ in rates_in(" ".join(cells)))
+        kept = tuple(m for m in mentions if _holds(m, languages) or (m.mark == "tax" and rates))
         starts = [0]
         for text in cells[:-1]:
             starts.append(starts[-1] + len(text) + 1)
         whole = " ".join(cells)
-        rates = tuple(rate for rate, _ in rates_in(whole))
         labelled = any(mention.mark in LABELS for mention in kept)
         printed = tuple(_printed(row.cells, cells, starts, convention, labelled=labelled))
         lines.append(Line(row, whole, tuple(starts), kept, printed, rates))
@@ -156,7 +171,8 @@ def _printed(
     found: list[Printed] = []
     minus_before = False
     for cell, text, start in zip(cells, texts, starts, strict=True):
-        amounts = amounts_in(text, convention) or (whole_amounts_in(text) if labelled else [])
+        masked = _NAMED_MOMENT.sub(_without_time, text)
+        amounts = amounts_in(masked, convention) or (whole_amounts_in(text) if labelled else [])
         for number, amount in enumerate(amounts):
             turned = minus_before and number == 0 and amount.start == 0
             found.append(_placed(amount, cell, len(text), start, turned=turned))
@@ -166,6 +182,11 @@ def _printed(
         if mended is not None:
             found.append(_placed(mended, cells[-1], len(texts[-1]), starts[-1], turned=False))
     return found
+
+
+def _without_time(match: re.Match[str]) -> str:
+    known = skeleton(match[1]) in known_words().months
+    return "#" * len(match[0]) if known else match[0]
 
 
 def _placed(amount: Amount, cell: Cell, length: int, start: int, *, turned: bool) -> Printed:

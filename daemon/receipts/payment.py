@@ -26,9 +26,9 @@ def payment_of(
     lines: Sequence[Line], statements: Sequence[Statement], total: Decimal | None
 ) -> Payment:
     """The payment; what was given is the amount that, less the change, makes the total."""
-    change = next((s for s in reversed(statements) if s.kind is Kind.CHANGE), None)
+    changes = [s.amounts[-1] for s in reversed(statements) if s.kind is Kind.CHANGE]
     given = [s for s in statements if s.kind in PAYMENTS and s.value]
-    returned = change.amounts[-1] if change else None
+    returned = _returned(changes, given, total)
     paid, sure = _given(given, abs(returned.value) if returned else Decimal(0), total)
     return Payment(
         _method(lines, given, paid, returned),
@@ -37,6 +37,19 @@ def payment_of(
         if returned
         else NOT_FOUND,
     )
+
+
+def _returned(
+    changes: Sequence[Printed], given: Sequence[Statement], total: Decimal | None
+) -> Printed | None:
+    """The change: the amount that makes the total with what was given, else the last one."""
+    paid = {abs(statement.value) for statement in given if statement.value}
+    for change in changes:
+        if total is not None and abs(change.value) + abs(total) in paid:
+            return change
+    if total is not None and abs(total) in paid and len(paid) == 1:
+        return None  # paid exactly: what says change is a balance or a rate
+    return changes[0] if changes else None
 
 
 def _given(

@@ -57,6 +57,7 @@ class Statement:
         return self.amounts[-1].value if self.amounts else None
 
 
+SUMS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL, Kind.NET))
 PAYMENTS = frozenset((Kind.CASH, Kind.CARD, Kind.WALLET, Kind.VOUCHER))
 _PAYMENT_MARKS = {
     "card": Kind.CARD,
@@ -73,6 +74,7 @@ _MOSTLY_LABEL = frozenset(
 _LEAST_SHARE = 0.45
 _MASK = re.compile(r"X{3,}")
 """What stands for the hidden digits of a card."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _SMALL = Decimal("0.50")
 
 
@@ -85,7 +87,7 @@ def statements_of(lines: Sequence[Line]) -> list[Statement]:
             in_summary = True
             if not line.money:
                 continue
-        if is_table_head(line):
+        if is_table_head(line) or line.converts:
             continue
         for mentions, amounts in _segments(line):
             statement = _statement(line, mentions, amounts, in_summary=in_summary)
@@ -166,8 +168,16 @@ def _statement(
     kind = kind_of(mentions, value)
     if kind is None or (kind in _MOSTLY_LABEL and _label_share(line, mentions) < _LEAST_SHARE):
         return None
+    if kind is Kind.DISCOUNT and value and value > 0 and _offers(line, mentions, amounts):
+        return None
     label = " ".join(mention.phrase for mention in mentions)
     return Statement(kind, marks, label, amounts, line, in_summary, below)
+
+
+def _offers(line: Line, mentions: Sequence[Mention], amounts: Sequence[Printed]) -> bool:
+    """Whether a row only offers a discount: `5.00 off from 50.00`, `coupon 5.00 for next time`."""
+    after = line.folded[amounts[-1].end :]
+    return amounts[0].start < mentions[0].start or len(_WORD.findall(after)) >= 2
 
 
 def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:

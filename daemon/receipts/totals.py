@@ -46,6 +46,7 @@ WEIGHTS: Mapping[str, float] = {
 _NOTHING = Decimal(0)
 _MOST_COMPARED = 40
 """Candidates that others are held against; work must stay bounded."""
+_MOST_PAID = 3
 _FIVE_CENTS = Decimal("0.05")
 
 
@@ -69,8 +70,8 @@ class Candidate:
 class Facts:
     """The labelled amounts that a total can be checked against; None where not printed."""
 
-    paid: Decimal | None
-    change: Decimal | None
+    cash: tuple[Decimal, ...]
+    change: tuple[Decimal, ...]
     by_card: tuple[Decimal, ...]
     subtotal: Decimal | None
     extras: Decimal
@@ -82,29 +83,26 @@ class Facts:
     @property
     def payments(self) -> tuple[Decimal, ...]:
         """The amounts that were paid: by card, or in cash less the change."""
-        cash = self.settled if self.change is not None else self.paid
-        return self.by_card if cash is None else (*self.by_card, cash)
+        return (*self.by_card, *(self.settled if self.change else self.cash))
 
     @property
-    def settled(self) -> Decimal | None:
-        """What was given less what came back."""
-        if self.paid is None or self.change is None or self.paid < self.change:
-            return None
-        return self.paid - self.change
+    def settled(self) -> tuple[Decimal, ...]:
+        """What was given less what came back, most likely last."""
+        return tuple(
+            given - change for given in self.cash for change in self.change if given >= change
+        )
 
 
 def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
     """The amounts of a receipt that arithmetic can use."""
-    values = _values(statements)
-    change = values.get(Kind.CHANGE)
-    cash = values.get(Kind.CASH)
+    values = {s.kind: s.value for s in reversed(statements) if s.value is not None}
     extras = [s.value for s in statements if s.kind in (Kind.TIP, Kind.SERVICE)]
     discounts = [abs(s.value) for s in statements if s.kind is Kind.DISCOUNT and s.value]
     rounding = [s.value for s in statements if s.kind is Kind.ROUNDING and s.value is not None]
     taxes = [s.value for s in statements if s.kind is Kind.TAX and s.value is not None]
     return Facts(
-        paid=None if cash is None else abs(cash),
-        change=None if change is None else abs(change),
+        cash=_last(statements, Kind.CASH),
+        change=_last(statements, Kind.CHANGE),
         by_card=tuple(
             s.value
             for s in statements
@@ -119,16 +117,10 @@ def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
     )
 
 
-def _values(statements: Sequence[Statement]) -> dict[Kind, Decimal]:
-    values: dict[Kind, Decimal] = {}
-    for statement in statements:
-        if statement.value is None:
-            continue
-        if statement.kind in (Kind.CHANGE, Kind.CASH):
-            values[statement.kind] = statement.value
-        else:
-            values.setdefault(statement.kind, statement.value)
-    return values
+def _last(statements: Sequence[Statement], kind: Kind) -> tuple[Decimal, ...]:
+    """The last amounts of a kind, from top to bottom; more could not be told apart."""
+    values = [abs(s.value) for s in statements if s.kind is kind and s.value is not None]
+    return tuple(values[-_MOST_PAID:])
 
 
 def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> list[Candidate]:
@@ -165,10 +157,9 @@ def _unlabelled(lines: Sequence[Line], facts: Facts, known: Sequence[Candidate])
     values = {candidate.value for candidate in known}
     extra: list[Candidate] = []
     money = [(line, printed) for line in lines for printed in line.money if printed.value != 0]
-    settled = facts.settled
-    if settled is not None and settled not in values:
+    for settled in dict.fromkeys(facts.settled):
         match = next((printed for _, printed in money if printed.value == settled), None)
-        if match is not None:
+        if match is not None and settled and settled not in values:
             extra.append(Candidate(settled, None, match, 1.0))
     for value in sorted(possible_totals(facts) - values):
         match = next((printed for _, printed in money if printed.value == value), None)
@@ -185,8 +176,8 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
     largest = max((c.value for c in found), default=_NOTHING)
     for candidate in found:
         value, evidence = candidate.value, candidate.evidence
-        if facts.settled is not None:
-            name = "paid_less_change" if value == facts.settled else "not_paid_less_change"
+        if facts.settled:
+            name = "paid_less_change" if value in facts.settled else "not_paid_less_change"
             evidence[name] = 1
         if value in facts.by_card and not _is_payment(candidate):
             evidence["paid_exactly"] = 1

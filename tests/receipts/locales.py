@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+Words = tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Locale:
@@ -15,43 +17,68 @@ class Locale:
 
     name: str
     currency: str
-    marks: tuple[str, ...]
+    marks: Words
     point: str
     groups: str
-    dates: tuple[str, ...]
-    months: tuple[str, ...]
+    dates: Words
+    months: Words
+    clocks: Words
+    digits: Words
     tax_included: bool
-    tax_rate: Decimal
-    merchants: tuple[tuple[str, ...], ...]
-    items: tuple[str, ...]
-    total: tuple[str, ...]
-    subtotal: tuple[str, ...]
-    tax: tuple[str, ...]
-    cash: tuple[str, ...]
-    card: tuple[str, ...]
-    change: tuple[str, ...]
-    discount: tuple[str, ...]
-    tip: tuple[str, ...]
-    date: tuple[str, ...]
-    saving: tuple[str, ...]
-    count: tuple[str, ...]
-    refund: tuple[str, ...]
-    thanks: tuple[str, ...]
-    rounding: tuple[str, ...]
-    columns: tuple[str, ...]
-    tax_table: tuple[str, ...]
+    rates: Words
+    """Of tax in percent, the usual one first."""
+    codes: Words
+    merchants: tuple[Words, ...]
+    items: Words
+    total: Words
+    subtotal: Words
+    tax: Words
+    cash: Words
+    card: Words
+    change: Words
+    discount: Words
+    tip: Words
+    service: Words
+    date: Words
+    saving: Words
+    count: Words
+    refund: Words
+    thanks: Words
+    rounding: Words
+    columns: Words
+    tax_table: Words
     slip: str
+    slogans: Words
+    staff: Words
+    numbers: Words
+    weight: Words
+    deposit: Words
+    points: Words
+    other_dates: Words
+    original: Words
+    suggested: Words
+    words: Words
+    foreign: str
+    approval: Words
 
-    def money(self, value: Decimal) -> str:
-        """An amount as this country writes it."""
-        whole, cents = f"{abs(value):.2f}".split(".")
+    def number(self, value: Decimal, places: int = 2) -> str:
+        """A number as this country writes it."""
+        whole, _, decimals = f"{abs(value):.{places}f}".partition(".")
         if len(whole) > 3:
             whole = f"{whole[:-3]}{self.groups}{whole[-3:]}"
-        return f"{'-' if value < 0 else ''}{whole}{self.point}{cents}"
+        return f"{whole}{self.point}{decimals}" if decimals else whole
+
+    def money(self, value: Decimal) -> str:
+        """An amount as this country writes it, without a mark."""
+        return f"{'-' if value < 0 else ''}{self.number(value)}"
 
     def day(self, date: dt.date, form: str) -> str:
         """A date as this country writes it; `%b` is the country's own name of the month."""
         return date.strftime(form.replace("%b", self.months[date.month - 1]))
+
+    def spelt(self, value: Decimal) -> str:
+        """The whole part of an amount, digit by digit in words."""
+        return " ".join(self.digits[int(digit)] for digit in str(int(abs(value))))
 
 
 def _locale(name: str, content: dict[str, object]) -> Locale:
@@ -60,7 +87,7 @@ def _locale(name: str, content: dict[str, object]) -> Locale:
         if isinstance(value, list):
             facts[key] = tuple(tuple(v) if isinstance(v, list) else v for v in value)
         else:
-            facts[key] = Decimal(str(value)) if key == "tax_rate" else value
+            facts[key] = value
     return Locale(**facts)  # type: ignore[arg-type]
 
 

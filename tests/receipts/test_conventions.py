@@ -6,8 +6,9 @@ import json
 
 from daemon.receipts.extract import extract
 from daemon.receipts.model import Receipt
-from tests.receipts.drawing import draw
 from tests.receipts.paper import page, read
+from tests.receipts.till import printed
+from tests.receipts.typeset import page as sheet_page
 
 FIELDS = [
     *("merchant", "address", "phone", "tax_id", "receipt_number", "date", "time", "currency"),
@@ -290,9 +291,9 @@ def test_json_has_every_field_of_the_contract() -> None:
 
 def test_evidence_points_at_the_lines_that_say_so() -> None:
     for seed in range(60):
-        drawn = draw(seed)
-        lines = {line.index: line.text for line in drawn.pages[0].lines}
-        receipt = extract(drawn.pages)
+        source = sheet_page(printed(seed).sheet, seed)
+        lines = {line.index: line.text for line in source.lines}
+        receipt = extract([source])
         digits = "".join(filter(str.isdigit, receipt.total.value or ""))
         evidence = " ".join(lines[place.line] for place in receipt.total.evidence)
         assert digits in "".join(filter(str.isdigit, evidence))

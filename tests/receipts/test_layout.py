@@ -10,8 +10,9 @@ import pytest
 from daemon.receipts.extract import extract
 from daemon.receipts.layout import MAX_LINES, rows_of
 from daemon.receipts.text import PageText, TextLine
-from tests.receipts.drawing import draw
 from tests.receipts.paper import page
+from tests.receipts.till import printed
+from tests.receipts.typeset import page as sheet_page
 
 ROWS = (
     "CORNER SHOP AND CAFE",
@@ -55,9 +56,9 @@ def test_a_page_askew_has_the_same_rows(degrees: float) -> None:
 def test_curved_paper_has_the_same_totals() -> None:
     wrong = 0
     for seed in range(100):
-        drawn = draw(seed)
-        curved = [bent(source, 25.0) for source in drawn.pages]
-        wrong += extract(curved).total.value != f"{drawn.total:.2f}"
+        receipt = printed(seed)
+        curved = bent(sheet_page(receipt.sheet, seed), 25.0)
+        wrong += extract([curved]).total.value != f"{receipt.total:.2f}"
     assert wrong <= 1
 
 
