@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import requests
@@ -15,12 +16,20 @@ import requests
 from daemon.config import template
 from daemon.config.destinations import TusDestinationConfig
 from daemon.delivery import tus_protocol
-from daemon.delivery.body import Envelope, FileBody, open_parcel
-from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress, Resume
+from daemon.delivery.body import Envelope, FileBody, file_changed, open_parcel
+from daemon.delivery.destination import (
+    JSON,
+    Acknowledgement,
+    Finding,
+    Parcel,
+    Progress,
+    Resume,
+)
 from daemon.delivery.naming import facts_of
 from daemon.delivery.tus_protocol import Upload
 from daemon.delivery.tus_server import TusServer
 from daemon.errors import DeliveryError, InboxdError, StoppedError
+from daemon.files import Identity, identity
 
 _SETBACKS: Final = 2
 """How often, within one attempt, a server may lose an upload or go back in it."""
@@ -44,8 +53,9 @@ class TusDestination:
             raise StoppedError
         descriptor = open_parcel(parcel)
         try:
+            opened = identity(os.fstat(descriptor))
             attempt = _Attempt(
-                self._config, self._server, parcel, descriptor, progress=progress, stop=stop
+                self._config, self._server, parcel, descriptor, progress, stop, opened
             )
             return attempt.run()
         except DeliveryError as error:
@@ -105,31 +115,23 @@ class TusDestination:
         return Finding("rights", True, f"an upload can be begun{left}")
 
 
+@dataclass(slots=True)
 class _Attempt:
-    """One attempt at one delivery."""
+    """One attempt at one delivery; `status` and `response` are of the last answer that counts."""
 
-    def __init__(
-        self,
-        config: TusDestinationConfig,
-        server: TusServer,
-        parcel: Parcel,
-        descriptor: int,
-        *,
-        progress: Progress,
-        stop: threading.Event,
-    ) -> None:
-        self._config = config
-        self._server = server
-        self._parcel = parcel
-        self._descriptor = descriptor
-        self._progress = progress
-        self._stop = stop
-        self._status: int | None = None
-        self._response: Mapping[str, object] = {}
+    config: TusDestinationConfig
+    server: TusServer
+    parcel: Parcel
+    descriptor: int
+    progress: Progress
+    stop: threading.Event
+    opened: Identity
+    status: int | None = None
+    response: Mapping[str, JSON] = field(default_factory=dict)
 
     def run(self) -> Acknowledgement:
         """Go on with the upload that was begun, or begin one, until the server has all of it."""
-        size = self._parcel.size
+        size = self.parcel.size
         upload, offset = self._taken_up() or self._begun()
         setbacks = 0
         while offset < size:
@@ -137,26 +139,26 @@ class _Attempt:
             if reached is None or reached <= offset:
                 setbacks += 1
                 if setbacks > _SETBACKS:
-                    raise tus_protocol.broken("loses what it is sent", self._status)
+                    raise tus_protocol.broken("loses what it is sent", self.status)
             if reached is None:
                 upload, offset = self._begun()
             else:
                 offset = reached
-        self._progress(size)
+        self.progress(size)
         return Acknowledgement(
             bytes=size,
             location=upload.url,
-            http_status=self._status,
-            response=self._response,
+            http_status=self.status,
+            response=self.response,
         )
 
     def _taken_up(self) -> tuple[Upload, int] | None:
         """The upload of an earlier attempt and how much of it the server has."""
-        upload = tus_protocol.recall(self._parcel.resume.load(), self._parcel, time.time())
+        upload = tus_protocol.recall(self.parcel.resume.load(), self._content(), time.time())
         if upload is None:
             return None
         try:
-            offset = self._server.offset(upload, self._parcel.size, self._stop)
+            offset = self.server.offset(upload, self.parcel.size, self.stop)
         except DeliveryError as error:
             if error.code == "location_elsewhere":  # the configuration has changed since
                 return None
@@ -165,10 +167,10 @@ class _Attempt:
 
     def _begun(self) -> tuple[Upload, int]:
         """A new upload, on record before any of it is sent, and how much of it is there."""
-        parcel = self._parcel
+        parcel = self.parcel
         self._fits()
         facts = facts_of(parcel)
-        pairs = {key: template.render(text, facts) for key, text in self._config.metadata.items()}
+        pairs = {key: template.render(text, facts) for key, text in self.config.metadata.items()}
         headers = {
             "Upload-Length": str(parcel.size),
             "Idempotency-Key": parcel.idempotency_key,
@@ -178,14 +180,14 @@ class _Attempt:
         body = self._body(0) if self._in_one_request() else None
         if body is not None:
             headers["Content-Type"] = tus_protocol.CONTENT_TYPE
-        upload, response = self._server.create(headers, body, self._stop)
-        parcel.resume.keep(upload.remembered(parcel))
+        upload, response = self.server.create(headers, body, self.stop)
+        parcel.resume.keep(upload.remembered(self._content()))
         self._heard(response)
         offset = 0 if body is None else tus_protocol.number(response.headers.get("Upload-Offset"))
         if offset is None or offset > parcel.size:
-            offset = self._server.offset(upload, parcel.size, self._stop)
+            offset = self.server.offset(upload, parcel.size, self.stop)
         if offset is None:
-            raise tus_protocol.broken("does not know the upload that it has begun", self._status)
+            raise tus_protocol.broken("does not know the upload that it has begun", self.status)
         return upload, offset
 
     def _append(self, upload: Upload, offset: int) -> int | None:
@@ -193,50 +195,57 @@ class _Attempt:
         headers = {"Upload-Offset": str(offset)}
         if offset == 0 and (checksum := self._checksum()):
             headers["Upload-Checksum"] = checksum
-        response = self._server.append(upload, headers, self._body(offset))
+        response = self.server.append(upload, headers, self._body(offset))
         if response is None:
             return None
         self._heard(response)
         reached = tus_protocol.number(response.headers.get("Upload-Offset"))
-        if response.status_code == 409 or reached is None or reached > self._parcel.size:
-            return self._server.offset(upload, self._parcel.size, self._stop)
+        if response.status_code == 409 or reached is None or reached > self.parcel.size:
+            return self.server.offset(upload, self.parcel.size, self.stop)
         expires = tus_protocol.expiry(response.headers)
-        if reached < self._parcel.size and expires is not None:
-            self._parcel.resume.keep(Upload(upload.url, expires).remembered(self._parcel))
+        if reached < self.parcel.size and expires is not None:
+            self.parcel.resume.keep(Upload(upload.url, expires).remembered(self._content()))
         return reached
 
     def _body(self, offset: int) -> FileBody:
-        return self._server.home.body(
-            self._descriptor,
-            self._parcel,
+        if identity(os.fstat(self.descriptor)) != self.opened:
+            raise file_changed()
+        return self.server.home.body(
+            self.descriptor,
+            self.parcel,
             Envelope(),
-            stop=self._stop,
-            progress=self._progress,
+            stop=self.stop,
+            progress=self.progress,
             offset=offset,
         )
 
     def _fits(self) -> None:
         """Refuse, before anything is sent, what the server says that it will not take."""
-        offer = self._server.offer(self._stop)
+        offer = self.server.offer(self.stop)
         if not offer.speaks_ours:
             raise tus_protocol.other_version(offer)
-        if offer.largest is not None and self._parcel.size > offer.largest:
+        if offer.largest is not None and self.parcel.size > offer.largest:
             raise tus_protocol.too_large(offer.largest)
 
     def _in_one_request(self) -> bool:
-        offered = "creation-with-upload" in self._server.offer(self._stop).extensions
-        return offered and 0 < self._parcel.size <= self._config.one_request_up_to
+        offered = "creation-with-upload" in self.server.offer(self.stop).extensions
+        return offered and 0 < self.parcel.size <= self.config.one_request_up_to
 
     def _checksum(self) -> str | None:
         """The checksum of the whole file, where the server verifies one that we have."""
-        algorithm = self._server.offer(self._stop).checksum(self._parcel.size)
+        algorithm = self.server.offer(self.stop).checksum(self.parcel.size)
         if algorithm is None:
             return None
-        if algorithm == "sha256" and self._parcel.sha256:
-            return tus_protocol.checksum(algorithm, bytes.fromhex(self._parcel.sha256))
-        data = os.pread(self._descriptor, self._parcel.size, 0)
+        if algorithm == "sha256" and self.parcel.sha256:
+            return tus_protocol.checksum(algorithm, bytes.fromhex(self.parcel.sha256))
+        data = os.pread(self.descriptor, self.parcel.size, 0)
         return tus_protocol.checksum(algorithm, hashlib.new(algorithm, data).digest())
 
+    def _content(self) -> dict[str, JSON]:
+        """What has to be the same for an upload to be gone on with."""
+        modified = self.opened.modified_ns
+        return {"size": self.parcel.size, "sha256": self.parcel.sha256, "modified": modified}
+
     def _heard(self, response: requests.Response) -> None:
-        self._status = response.status_code
-        self._response = self._server.home.answer(response)
+        self.status = response.status_code
+        self.response = self.server.home.answer(response)

@@ -14,7 +14,7 @@ from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
 from daemon.delivery.body import readable_bytes
-from daemon.delivery.destination import JSON, Parcel
+from daemon.delivery.destination import JSON
 from daemon.errors import DeliveryError, Kind
 from daemon.limits import MIB
 
@@ -76,19 +76,16 @@ class Upload:
     url: str
     expires: float | None = None
 
-    def remembered(self, parcel: Parcel) -> dict[str, JSON]:
-        """What has to be kept of it, for `recall`."""
-        facts = {"upload": self.url, "size": parcel.size, "sha256": parcel.sha256}
+    def remembered(self, content: Mapping[str, JSON]) -> dict[str, JSON]:
+        """What has to be kept of it, for `recall`, and of the content that it gets."""
+        facts = {**content, "upload": self.url}
         return facts if self.expires is None else {**facts, "expires": self.expires}
 
 
-def recall(state: Mapping[str, JSON], parcel: Parcel, now: float) -> Upload | None:
+def recall(state: Mapping[str, JSON], content: Mapping[str, JSON], now: float) -> Upload | None:
     """The upload that was kept for this very content, None where there is none or it expired."""
     url, expires = state.get("upload"), state.get("expires")
-    if not isinstance(url, str) or (state.get("size"), state.get("sha256")) != (
-        parcel.size,
-        parcel.sha256,
-    ):
+    if not isinstance(url, str) or any(state.get(name) != content[name] for name in content):
         return None
     if not isinstance(expires, int | float):
         return Upload(url)
