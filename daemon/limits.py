@@ -42,6 +42,10 @@ class Limits:
     """Address space of a proving child."""
     read_memory: int = 3 * 1024 * MIB
     """Address space of a reading child; onnxruntime maps far more than it uses."""
+    read_again: float = 15.0
+    """The first pause after an OCR service took no page; doubled each time, up to `park_max`."""
+    read_give_up: float = 86_400.0
+    """A file that an OCR service does not take for so long is done without its text."""
     child_tasks: int = 500
     """Files one child handles before it is replaced."""
     frames: int = 2000

@@ -48,7 +48,7 @@ def reply_to(question: JSON, answerer: Answerer | None) -> JSON:
     """The frame that goes back to a child which asked; a fault is an answer too."""
     try:
         if answerer is None:
-            raise InboxdError("nobody_answers", "this child has nobody to ask")
+            raise InboxdError("internal_error", "this child has nobody to ask")
         return {"answer": answerer(question)}
     except InboxdError as error:
         if error.code == "stopped":

@@ -69,7 +69,7 @@ def _everything(config: Config, document: Document, *, offline: bool) -> Iterato
     for name, inbox in config.inboxes.items():
         yield from _inbox(f"inboxes.{name}", inbox)
     if any(inbox.read != "none" for inbox in config.inboxes.values()):
-        yield _engine(config.ocr.engine)
+        yield from _engine(config, offline=offline)
     if config.virus_scan is not None and not offline:
         yield from _scanner(config)
     for name in config.destinations:
@@ -141,14 +141,21 @@ def _device(folder: Path) -> int | None:
     return None
 
 
-def _engine(name: str) -> Found:
+def _engine(config: Config, *, offline: bool) -> Iterator[Found]:
+    from daemon.pipeline.ocr import check_service, engine_settings  # noqa: PLC0415
     from daemon.reading.engine import make_engine  # noqa: PLC0415  # loads onnxruntime
 
     try:
-        engine = make_engine(name)
+        engine = make_engine(engine_settings(config.ocr))
+        yield Found("ocr.engine", f"{engine.name} {engine.version} can be used")
+        if config.ocr.engine == "ocrspace":
+            check_service(config.ocr, reach=not offline)
+            how = "it was not reached (--offline)" if offline else "it took a page"
+            yield Found("ocr.endpoint", f"{config.ocr.endpoint}: {how}")
+    except ConfigError as error:
+        yield from (Found("ocr.engine", problem.message, Exit.USAGE) for problem in error.problems)
     except InboxdError as error:
-        return Found("ocr.engine", error.message, Exit.ENVIRONMENT)
-    return Found("ocr.engine", f"{engine.name} {engine.version} and its models load")
+        yield Found("ocr.engine", error.message, Exit.ENVIRONMENT)
 
 
 def _scanner(config: Config) -> Iterator[Found]:

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,32 +17,68 @@ from daemon.errors import EnvironmentFaultError, Fault, InboxdError, Kind
 from daemon.files import display
 
 if TYPE_CHECKING:
+    from daemon.children.asking import Answerer
     from daemon.children.pool import ChildPool
+    from daemon.config.ocr import OcrConfig
 
 JSON = Any
-_TIMEOUT = 120.0
+
+
+class Profile(StrEnum):
+    """How the engine rapid weighs time against errors."""
+
+    ACCURATE = "accurate"
+    FAST = "fast"
+
+
+_TIMEOUT = 120
+_KEY_VARIABLE = "OCRSPACE_API_KEY"
 _MOST_PAGES = 500
 _MOST_PIXELS = 100_000_000
 
 
 def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Pictures and PDFs.")],
+    engine: Annotated[
+        str, typer.Option("--engine", help="rapid, tesseract, or ocrspace.")
+    ] = "rapid",
+    profile: Annotated[
+        Profile, typer.Option("--profile", help="Of the engine rapid.")
+    ] = Profile.ACCURATE,
     as_json: AsJson = False,
 ) -> int:
     """Read files by OCR and find the fields of receipts in them, with all cores.
 
     JSON is a list of {file, ocr, receipt, error} in the order given. Exits with 1 if a file could
-    not be read.
+    not be read. The engine ocrspace sends the pages to OCR.space and takes the key from the
+    variable OCRSPACE_API_KEY.
 
     \b
     Examples:
       inboxd read receipt.jpg
       inboxd read scans/*.pdf --json > scans.json
+      inboxd read --engine tesseract letter.png
     """
+    ocr = _ocr(engine, profile, len(files))
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(files))
-        results = _ended(_results(files), lambda: bar.advance(task))
+        results = _ended(_results(files, ocr), lambda: bar.advance(task))
         return _as_json(results) if as_json else _as_table(results)
+
+
+def _ocr(engine: str, profile: Profile, files: int) -> OcrConfig:
+    """The section `ocr` that says the same; raises InboxdError where the engine is not there."""
+    from daemon.config.ocr import OcrConfig  # noqa: PLC0415  # slow to import
+    from daemon.pipeline.ocr import engine_settings  # noqa: PLC0415
+    from daemon.reading.engine import check_engine  # noqa: PLC0415
+
+    size = max(1, min(len(os.sched_getaffinity(0)), files))
+    key = {"key_env": _KEY_VARIABLE} if engine == "ocrspace" else {}
+    ocr = OcrConfig.model_validate(
+        {"engine": engine, "profile": profile, "processes": size, "timeout": f"{_TIMEOUT}s", **key}
+    )
+    check_engine(engine_settings(ocr))
+    return ocr
 
 
 def _ended(results: Iterable[JSON], tick: Any) -> Iterator[JSON]:
@@ -87,27 +124,27 @@ def _value(receipt: JSON, name: str) -> str:
     return ((receipt or {}).get(name) or {}).get("value") or ""
 
 
-def _results(files: list[str]) -> Iterator[JSON]:
+def _results(files: list[str], ocr: OcrConfig) -> Iterator[JSON]:
     """One result for each file, in the order given, as many at once as there are cores."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # slow to import
 
-    from daemon.config.model import OcrConfig  # noqa: PLC0415
     from daemon.limits import DEFAULT  # noqa: PLC0415
+    from daemon.pipeline.ocr import answerer_for  # noqa: PLC0415
     from daemon.pipeline.reading import reading_pool  # noqa: PLC0415
 
-    size = max(1, min(len(os.sched_getaffinity(0)), len(files)))
-    pool = reading_pool(OcrConfig().engine, size, _TIMEOUT, DEFAULT)
     stop = threading.Event()
-    workers = ThreadPoolExecutor(size, thread_name_prefix="read")
+    answerer = answerer_for(ocr)(stop)
+    pool = reading_pool(ocr, DEFAULT)
+    workers = ThreadPoolExecutor(ocr.processes, thread_name_prefix="read")
     try:
-        yield from workers.map(lambda file: _result(pool, file, stop), files)
+        yield from workers.map(lambda file: _result(pool, answerer, file, stop), files)
     finally:
         stop.set()
         pool.close()
         workers.shutdown(cancel_futures=True)
 
 
-def _result(pool: ChildPool, file: str, stop: threading.Event) -> JSON:
+def _result(pool: ChildPool, answerer: Answerer | None, file: str, stop: threading.Event) -> JSON:
     """What became of one file; raises EnvironmentFaultError where our machine is at fault."""
     path = os.fsencode(file)
     result: JSON = {"file": _unknown(path), "ocr": None, "receipt": None, "error": None}
@@ -115,7 +152,9 @@ def _result(pool: ChildPool, file: str, stop: threading.Event) -> JSON:
         descriptor = _open(path)
         try:
             result["file"] = _facts(path, descriptor, stop)
-            answer, fault = _read(pool, result["file"]["media_type"], descriptor, stop)
+            answer, fault = _read(
+                pool, answerer, result["file"]["media_type"], descriptor, stop=stop
+            )
         finally:
             os.close(descriptor)
     except EnvironmentFaultError:
@@ -169,7 +208,12 @@ def _facts(path: bytes, descriptor: int, stop: threading.Event) -> JSON:
 
 
 def _read(
-    pool: ChildPool, media_type: str, descriptor: int, stop: threading.Event
+    pool: ChildPool,
+    answerer: Answerer | None,
+    media_type: str,
+    descriptor: int,
+    *,
+    stop: threading.Event,
 ) -> tuple[JSON, Fault | None]:
     from daemon.pipeline.reading import read_open_file  # noqa: PLC0415
 
@@ -181,4 +225,4 @@ def _read(
         "max_pages": _MOST_PAGES,
         "max_pixels": _MOST_PIXELS,
     }
-    return read_open_file(pool, request, descriptor, _TIMEOUT, stop)
+    return read_open_file(pool, request, descriptor, _TIMEOUT, stop=stop, answerer=answerer)

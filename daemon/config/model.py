@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from daemon.config.destinations import DestinationConfig
+from daemon.config.ocr import OcrConfig
 from daemon.config.section import Section
-from daemon.config.units import Count, Duration, LocalPath, Pixels, Size, Wait, WorkerCount
+from daemon.config.units import Count, Duration, LocalPath, Pixels, Size, WorkerCount
 from daemon.config.virus_scan import VirusScanConfig
 from daemon.config.words import Listen, MediaRange
 
@@ -63,14 +64,6 @@ class InboxConfig(Section):
     def work_folder(self) -> Path:
         """Where claimed originals wait."""
         return self.work or self.path.parent / "work"
-
-
-class OcrConfig(Section):
-    """Which engine reads, and in how many processes."""
-
-    engine: str = "rapid"
-    processes: Count = 2
-    timeout: Wait = 60.0
 
 
 class LogConfig(Section):

@@ -13,7 +13,7 @@ DESTINATIONS = "inboxd.destinations"
 OCR_ENGINES = "inboxd.ocr_engines"
 """Entry points whose object builds an engine."""
 
-_OWN_ENGINES = ("rapid",)
+_OWN_ENGINES = ("rapid", "tesseract", "ocrspace")
 
 
 def destination_types() -> list[str]:

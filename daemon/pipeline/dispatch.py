@@ -22,6 +22,7 @@ from daemon.pipeline.flights import Flight
 from daemon.pipeline.places import NotNowError
 from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.reading import Reading
+from daemon.pipeline.respite import PostponedError
 from daemon.pipeline.route import Route
 from daemon.pipeline.step import StepEnded
 from daemon.pipeline.workers import WorkerPool
@@ -157,6 +158,8 @@ class Dispatch:
             ended = StepEnded(job.id, step, change, time.monotonic() - began)
         except NotNowError as error:
             ended = StepEnded(job.id, step, fault=error.fault, retry_in=_NOT_NOW_AGAIN)
+        except PostponedError as error:
+            ended = StepEnded(job.id, step, fault=error.fault, retry_in=error.pause)
         except ScannerTroubleError as error:
             ended = StepEnded(job.id, step, fault=error.fault, retry_in=error.retry_in)
         except InboxdError as error:

@@ -17,12 +17,15 @@ from daemon.pipeline.coordinator import Coordinator
 from daemon.pipeline.delivering import Delivering
 from daemon.pipeline.dispatch import Dispatch, Outlet
 from daemon.pipeline.environment import Environment
+from daemon.pipeline.ocr import answerer_for, engine_settings
 from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.progress import ProgressTable
 from daemon.pipeline.reading import Reading, reading_pool
+from daemon.pipeline.respite import Respite
 from daemon.pipeline.route import Route
 from daemon.pipeline.telling import Teller
 from daemon.pipeline.workers import WorkerPool
+from daemon.reading.engine import check_engine
 from daemon.validation.clamd import ClamdScanner
 from daemon.validation.scanning import Guard
 from daemon.validation.validator import Validator, proving_pool
@@ -33,7 +36,8 @@ _PROVERS = 2
 class Pipeline:
     """Takes jobs from the ledger and brings each to its end.
 
-    Raises ConfigError where a destination cannot be opened.
+    Raises ConfigError where a destination cannot be opened, and ReadingError where what the OCR
+    engine needs is not there.
     """
 
     def __init__(
@@ -47,9 +51,15 @@ class Pipeline:
         self._proving = proving_pool(limits, min(_PROVERS, config.workers))
         self._validator = Validator(self._proving, limits, guard_of(config))
         self._reading = Reading(
-            reading_pool(config.ocr.engine, config.ocr.processes, config.ocr.timeout, limits),
+            reading_pool(config.ocr, limits),
             config.ocr.timeout,
+            answerer_for(config.ocr),
+            Respite(clock, limits),
+            clock,
+            limits,
         )
+        if any(inbox.read != "none" for inbox in config.inboxes.values()):
+            check_engine(engine_settings(config.ocr))
         self._outlets = self._open_outlets(config)
         self.progress = ProgressTable(clock)
         self._store = store

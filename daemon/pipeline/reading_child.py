@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.reading.document import Document, to_json
-from daemon.reading.engine import make_engine
+from daemon.reading.engine import EngineSettings, make_engine
 from daemon.reading.reader import Reader
 from daemon.receipts.extract import extract
 from daemon.receipts.text import PageText, TextLine
@@ -18,8 +18,8 @@ JSON = Any
 
 
 def factory(setup: JSON) -> Callable[[JSON, int | None], JSON]:
-    """Make the function that a child runs for each file; `setup` is {engine}."""
-    engine = make_engine(setup["engine"])
+    """Make the function that a child runs for each file; `setup` is EngineSettings as JSON."""
+    engine = make_engine(EngineSettings.from_json(setup))
 
     def handle(request: JSON, descriptor: int | None) -> JSON:
         assert descriptor is not None

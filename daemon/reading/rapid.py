@@ -20,12 +20,19 @@ from daemon.errors import ReadingError
 from daemon.reading import latin_head
 from daemon.reading.detection import Corners, Detector, crop
 from daemon.reading.document import Box, Line
+from daemon.reading.engine import EngineSettings
 from daemon.reading.image import Image
 from daemon.reading.recognition import Recogniser
 
 _DETECTION = "PP-OCRv6_det_small.onnx"
 _RECOGNITION = "PP-OCRv6_rec_small.onnx"
 _FATAL = 4
+
+
+def make(settings: EngineSettings) -> RapidEngine:
+    """The engine for these settings; raises ReadingError with code `engine_broken`."""
+    assert settings.engine == RapidEngine.name
+    return RapidEngine()
 
 
 class RapidEngine:

@@ -17,7 +17,7 @@ from daemon.reading.rows import in_reading_order
 from tests.reading.drawing import LETTERS, RECEIPT, receipt
 
 
-@pytest.fixture(params=["rapid"])
+@pytest.fixture(params=["rapid", pytest.param("tesseract", marks=pytest.mark.system), "ocrspace"])
 def engine(request: pytest.FixtureRequest) -> OcrEngine:
     made: OcrEngine = request.getfixturevalue(request.param)
     return made
@@ -33,7 +33,7 @@ def test_an_engine_reads_printed_text(engine: OcrEngine) -> None:
     """Clean print comes out right, with confidence."""
     found = in_reading_order(engine.read(np.asarray(receipt())))
     assert "".join(line.text for line in found).replace(" ", "") == LETTERS
-    assert all(0.9 < line.confidence <= 1 for line in found)
+    assert all(0.85 <= line.confidence <= 1 for line in found)
 
 
 def test_boxes_lie_around_their_text(engine: OcrEngine) -> None:
