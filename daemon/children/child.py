@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 
 from daemon.children.asking import QUESTION, Answerer, reply_to
+from daemon.children.confinement import Profile
 from daemon.children.entry import MEMORY_EXIT
 from daemon.children.errors import (
     ChildDiedError,
@@ -49,12 +50,13 @@ _SET = {
 
 @dataclass(frozen=True, slots=True)
 class ChildOrder:
-    """What a child is to be: its target, the target's setup, its name in errors, its limits."""
+    """What a child is to be: target, the target's setup, its name in errors, what it may use."""
 
     target: str
     name: str
     setup: JSON
     limits: ChildLimits
+    profile: Profile
 
 
 class Child:
@@ -86,6 +88,7 @@ class Child:
         order: JSON = {
             "target": self.order.target,
             "setup": self.order.setup,
+            "profile": self.order.profile.value,
             "memory": limits.memory,
             "cpu": limits.cpu,
             "file_size": limits.file_size,

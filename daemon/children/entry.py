@@ -1,4 +1,4 @@
-"""What runs in a child: bind itself, build the target, answer requests until the parent is gone.
+"""What runs in a child: confine itself, build the target, answer until the parent is gone.
 
 Started as `python -m daemon.children.entry SOCKET LIFELINE NAME`; the first frame says what to be.
 """
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.children.asking import ask_over
+from daemon.children.confinement import Profile, confine_calls, confine_files
 from daemon.children.frames import JSON, LENGTH, encode, receive
 from daemon.children.limits import bind_process, bind_task
 from daemon.errors import InboxdError
@@ -33,25 +34,26 @@ Target = Callable[[JSON, int | None], JSON]
 def main() -> None:
     """Serve the parent at the other end of the socket."""
     socket_number, lifeline = int(sys.argv[1]), int(sys.argv[2])
-    die_with_parent(lifeline)
+    parents_end = die_with_parent(lifeline)
     be_first_victim()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A terminal or a service manager signals the whole group; only the parent ends a task.
         signal.signal(number, signal.SIG_IGN)
     connection = socket.socket(fileno=socket_number)
     try:
-        serve(connection)
+        serve(connection, parents_end)
     except MemoryError:
         os._exit(MEMORY_EXIT)
     except OSError:
         os._exit(0)  # the parent hung up in the middle of a frame
 
 
-def die_with_parent(lifeline: int) -> None:
+def die_with_parent(lifeline: int) -> select.poll:
     """Have this process and what it starts killed when the other end of a pipe closes.
 
     The kernel does it by itself (F_SETOWN and F_SETSIG, fcntl(2)), so that it also works while a
-    parser holds the interpreter. Where it cannot, a thread waits for the same.
+    parser holds the interpreter. Where it cannot, a thread waits for the same, with what is
+    returned; it is started once this process is confined, for only its later threads are, too.
     PR_SET_PDEATHSIG is of no use here: it fires when the *thread* that started the child ends.
     """
     with contextlib.suppress(AttributeError, OSError):
@@ -62,7 +64,7 @@ def die_with_parent(lifeline: int) -> None:
     poller.register(lifeline, select.POLLIN)
     if poller.poll(0):
         os._exit(0)
-    threading.Thread(target=_watch, args=(poller,), daemon=True).start()
+    return poller
 
 
 def be_first_victim() -> None:
@@ -77,15 +79,24 @@ def _watch(poller: select.poll) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def serve(connection: socket.socket) -> None:
-    """Become what the first frame says, then answer one request after another."""
+def serve(connection: socket.socket, parents_end: select.poll) -> None:
+    """Become what the first frame says, then answer one request after another.
+
+    What the target needs is imported before this process is confined, so that it can be kept as
+    bytecode; nothing that comes from outside is looked at before.
+    """
     first = receive(connection)
     if first is None:
         return
     order: Any = first[0]
     bind_process(order["memory"], order["file_size"], order["open_files"])
+    profile = Profile(order["profile"])
     try:
-        target = _build(order["target"], order["setup"])
+        factory = _factory(order["target"])
+        confine_files(profile)
+        threading.Thread(target=_watch, args=(parents_end,), daemon=True).start()
+        target = factory(order["setup"])
+        confine_calls(profile)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever stops the target is for the parent to tell
@@ -104,11 +115,11 @@ def serve(connection: socket.socket) -> None:
         _answer(connection, answer, order["answer"])
 
 
-def _build(name: str, setup: JSON) -> Target:
-    """The target that a factory named `package.module:factory` makes."""
+def _factory(name: str) -> Callable[[JSON], Target]:
+    """What makes a target, named `package.module:factory`."""
     module, _colon, factory = name.partition(":")
-    target: Target = getattr(importlib.import_module(module), factory)(setup)
-    return target
+    found: Callable[[JSON], Target] = getattr(importlib.import_module(module), factory)
+    return found
 
 
 def _attempt(target: Target, request: JSON, descriptor: int | None) -> JSON:

@@ -7,6 +7,7 @@ import threading
 from daemon import turns
 from daemon.children.asking import Answerer
 from daemon.children.child import Child, ChildOrder
+from daemon.children.confinement import Profile
 from daemon.children.frames import JSON
 from daemon.children.limits import ChildLimits
 from daemon.errors import InboxdError, StoppedError
@@ -21,13 +22,21 @@ class ChildPool:
     `target` is `package.module:factory`; the factory is called in the child with `setup` and
     returns what is called with each request and, where one is passed, an open descriptor.
     Children are fresh interpreters, started when first needed, kept, and replaced when they die or
-    after `limits.tasks` requests. They die with this process, whatever ends it.
+    after `limits.tasks` requests. They die with this process, whatever ends it. `profile` says what
+    they give up before the first request.
     """
 
     def __init__(
-        self, target: str, *, name: str, size: int, limits: ChildLimits, setup: JSON = None
+        self,
+        target: str,
+        *,
+        name: str,
+        size: int,
+        limits: ChildLimits,
+        setup: JSON = None,
+        profile: Profile = Profile.SEALED,
     ) -> None:
-        self._order = ChildOrder(target, name, setup, limits)
+        self._order = ChildOrder(target, name, setup, limits, profile)
         self._size = size
         self._changed = threading.Condition()
         self._places = size  # a taker holds one; children = places held + idle, so never over size

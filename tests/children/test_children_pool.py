@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from daemon.children import child as child_module
+from daemon.children.confinement import Profile
 from daemon.children.errors import (
     ChildDiedError,
     ChildFailedError,
@@ -304,7 +305,7 @@ def test_a_machine_that_can_start_nothing_is_our_fault(
 
 def test_what_a_child_started_goes_with_it(make_pool: MakePool) -> None:
     """Killing a child kills its whole group."""
-    pool = make_pool("misbehave")
+    pool = make_pool("misbehave", profile=Profile.PROGRAMS)
     pid = pool.run("start another", timeout=SOON)
     assert isinstance(pid, int)
     assert not is_gone(pid)
@@ -346,10 +347,11 @@ def test_nothing_is_left_open(make_pool: MakePool) -> None:
 
 _PARENT = """
 import sys, threading, time
+from daemon.children.confinement import Profile
 from daemon.children.limits import ChildLimits
 from daemon.children.pool import ChildPool
 limits = ChildLimits(memory=512 << 20, cpu=5.0)
-pool = ChildPool(sys.argv[1], name="x", size=1, limits=limits)
+pool = ChildPool(sys.argv[1], name="x", size=1, limits=limits, profile=Profile.PROGRAMS)
 print(pool.run("pid", timeout=20), pool.run("start another", timeout=20), flush=True)
 print("asking", flush=True)
 pool.run(sys.argv[2], timeout=600)

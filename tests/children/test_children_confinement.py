@@ -1,0 +1,186 @@
+"""What a child can no longer do once it sees files: each is tried, from the inside."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.children import confinement, landlock, seccomp, syscalls
+from daemon.children.confinement import Profile
+from daemon.children.errors import ChildDiedError
+from daemon.children.limits import ChildLimits
+from daemon.children.pool import ChildPool
+from tests.children.targets import NEEDS, REACHES
+from tests.reliability.report import Outcome
+
+LIMITS = ChildLimits(memory=512 << 20, cpu=5.0)
+PROGRAMS_MAY = {"start a program", "become a program", "fork", "open a file for writing"}
+"""What the profile for programs has to allow, or leaves to Landlock alone."""
+
+Reach = Callable[[str], object]
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the child is told of, with a file that anybody may write."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    tmp_path.chmod(0o777)
+    there = tmp_path / "scratch.there"
+    there.write_text("as it was")
+    there.chmod(0o666)
+    return there
+
+
+@pytest.fixture(autouse=True)
+def unharmed() -> Iterator[None]:
+    """This process lives through a signal that a child sends it, and tells."""
+    seen = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.set())
+    yield
+    signal.signal(signal.SIGUSR1, before)
+    assert not seen.is_set()
+
+
+def reach(profile: Profile, what: str, target: str = "reach") -> object:
+    """Have a fresh child try something; returns its refusal, None where it went through."""
+    target = f"{__package__}.targets:{target}"
+    pool = ChildPool(target, name="reach", size=1, limits=LIMITS, profile=profile)
+    try:
+        return pool.run(what, timeout=20)
+    finally:
+        pool.close()
+
+
+@pytest.mark.reliability(
+    "Least privilege", "a parser that tries to {what}", "refused by the kernel"
+)
+@pytest.mark.parametrize("what", REACHES)
+def test_a_sealed_child_is_refused(what: str, scratch: Path, outcome: Outcome) -> None:
+    """Neither the network, nor a file, nor another process can be reached."""
+    refusal = reach(Profile.SEALED, what)
+    assert refusal is not None
+    assert scratch.read_text() == "as it was"
+    assert [path.name for path in scratch.parent.iterdir()] == ["scratch.there"]
+    outcome(str(refusal).partition(":")[0])
+
+
+@pytest.mark.parametrize("what", sorted(set(REACHES) - PROGRAMS_MAY))
+def test_a_child_that_starts_programs_is_refused_the_rest(what: str, scratch: Path) -> None:
+    """Starting a program is all that it may do more."""
+    assert reach(Profile.PROGRAMS, what) is not None
+    assert scratch.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("what", ["start a program", *NEEDS])
+def test_a_child_that_starts_programs_can(what: str) -> None:
+    """A program of the system is started, and waited for."""
+    assert reach(Profile.PROGRAMS, what) is None
+
+
+def test_a_program_that_is_started_is_held_too(scratch: Path) -> None:
+    """What a program may not do its children may not either."""
+    target = f"{__package__}.targets:started"
+    pool = ChildPool(target, name="x", size=1, limits=LIMITS, profile=Profile.PROGRAMS)
+    try:
+        for script in (f"echo x > {scratch}", f"cat {scratch}", "exec 3<>/dev/tcp/127.0.0.1/9"):
+            assert pool.run(["/bin/bash", "-c", script], timeout=20) != 0
+        assert pool.run(["/bin/bash", "-c", "true"], timeout=20) == 0
+    finally:
+        pool.close()
+    assert scratch.read_text() == "as it was"
+
+
+def test_what_a_parser_needs_is_left() -> None:
+    """Threads, memory, time and chance."""
+    assert reach(Profile.SEALED, "work") is None
+
+
+def test_an_open_child_gives_up_nothing(scratch: Path) -> None:
+    """It is for what nobody can know the needs of."""
+    assert reach(Profile.OPEN, "read a file of its user") is None
+    assert reach(Profile.OPEN, "open a Unix socket") is None
+
+
+WITHOUT_SECCOMP = (
+    *("make a file", "open a file for writing", "empty a file", "remove a file", "make a folder"),
+    *("read a file of its user", "read the environment of its parent", "attach to its parent"),
+    *("kill its parent", "start a program", "list a folder of its user"),
+)
+WITHOUT_LANDLOCK = sorted(
+    set(REACHES)
+    - {"read a file of its user", "list a folder of its user", "read the environment of its parent"}
+)
+
+
+@pytest.mark.parametrize("what", WITHOUT_SECCOMP)
+def test_landlock_alone_keeps_files_and_processes(what: str) -> None:
+    """On a processor whose calls we do not know most of it still holds."""
+    assert reach(Profile.SEALED, what, "reach_without_seccomp") is not None
+
+
+@pytest.mark.parametrize("what", WITHOUT_LANDLOCK)
+def test_the_filter_alone_lets_out_nothing(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an older kernel other files can be read, but neither written nor sent anywhere."""
+    monkeypatch.setenv("TZ", "without-landlock")
+    assert reach(Profile.SEALED, what) is not None
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here nothing is; elsewhere `check` says in words what a parser could do."""
+    assert confinement.missing() == []
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.setattr(seccomp, "is_available", lambda: False)
+    assert len(confinement.missing()) == 2
+    assert "can use the network" in confinement.missing()[1]
+
+
+def test_an_unknown_processor_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the filter is left out, since the numbers of its calls are not known."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert syscalls.column() is None
+    assert not seccomp.is_available()
+    assert not seccomp.install(programs=False)
+
+
+@pytest.mark.parametrize("at", range(len(syscalls.ARCHITECTURES)))
+@pytest.mark.parametrize("programs", [False, True])
+def test_every_jump_of_the_filter_stays_inside(at: int, programs: bool) -> None:
+    """Each instruction leads to another one, and the last is a verdict."""
+    found = seccomp.filter_program(at, programs=programs)
+    returns = 0x06
+    for place, (code, yes, no, _operand) in enumerate(found):
+        if code != returns:
+            assert place + 1 + max(yes, no) < len(found)
+    assert found[-1][0] == returns
+    assert len(found) < 4096
+
+
+@pytest.mark.parametrize("at", range(len(syscalls.ARCHITECTURES)))
+def test_no_number_stands_for_two_calls(at: int) -> None:
+    """The tables agree with each other."""
+    tables = (syscalls.NETWORK, syscalls.PROGRAMS, syscalls.FILES, syscalls.OTHERS)
+    found = [
+        number
+        for table in (*tables, syscalls.JUDGED)
+        for pair in table.values()
+        if (number := pair[at]) is not None
+    ]
+    assert len(found) == len(set(found))
+    assert max(found) <= syscalls.LAST
+
+
+def test_a_death_in_a_confined_child_is_still_told() -> None:
+    """Aborting and crashing work as before: a parser's end is a fact about its file."""
+    target = f"{__package__}.targets:misbehave"
+    pool = ChildPool(target, name="x", size=1, limits=LIMITS)
+    try:
+        with pytest.raises(ChildDiedError) as caught:
+            pool.run("abort", timeout=20)
+        assert caught.value.reason == f"signal {signal.SIGABRT:d}"
+    finally:
+        pool.close()
