@@ -17,20 +17,24 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from tests.exchange import ClosedError, Connection, Exchange, Received, Reply
 
 CERTIFICATE = Path(__file__).parent / "certificates" / "localhost.pem"
 """A self-made certificate for `localhost`, valid for a hundred years; its own authority."""
 KEY = CERTIFICATE.with_suffix(".key")
+CLIENT_CERTIFICATE = CERTIFICATE.with_name("client.pem")
+"""Another one, for a client; its own authority too."""
+CLIENT_KEY = CLIENT_CERTIFICATE.with_suffix(".key")
 
 
 class Receiver:
     """A threaded server on 127.0.0.1, on a free port unless one is given; a context manager.
 
     Args: `script` has one reply for each request, `head` is the one to every HEAD; `hashing` False
-    spares the sha256 of large files; `tls` serves https with CERTIFICATE.
+    spares the sha256 of large files; `tls` serves https with CERTIFICATE, and where it is "mutual"
+    takes only clients with CLIENT_CERTIFICATE.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class Receiver:
         otherwise: Reply | None = None,
         head: Reply | None = None,
         hashing: bool = True,
-        tls: bool = False,
+        tls: bool | Literal["mutual"] = False,
         port: int = 0,
     ) -> None:
         self.hashing = hashing
@@ -54,6 +58,9 @@ class Receiver:
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(CERTIFICATE, KEY)
+        if self._context and tls == "mutual":
+            self._context.load_verify_locations(CLIENT_CERTIFICATE)
+            self._context.verify_mode = ssl.CERT_REQUIRED
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, name="receiver", daemon=True)

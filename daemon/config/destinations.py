@@ -93,10 +93,22 @@ class HttpDestinationConfig(ServerDestinationConfig):
     field: str = "file"
     data: dict[str, Template] = Field(default_factory=dict)
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    digest: bool = Field(
+        default=False, description="send the content's sha256 along (RFC 9530); with PUT"
+    )
     auth: Auth = NoAuth()
     location: AnswerPath | None = Field(
         None, description="where a JSON answer names the file, such as $.url"
     )
+
+    @model_validator(mode="after")
+    def _digest_of_plain_content(self) -> Self:
+        if self.digest and self.method != "PUT":
+            raise ValueError(
+                "digest: true needs method: PUT; in a form, send it as a field: "
+                'data: {sha256: "{sha256}"}'
+            )
+        return self
 
 
 class S3DestinationConfig(ServerDestinationConfig):
@@ -179,10 +191,18 @@ class WebdavDestinationConfig(ServerDestinationConfig):
     """A WebDAV share (RFC 4918)."""
 
     type: Literal["webdav"]
-    url: Url
+    url: Url = Field(description="of a folder that is there; what varies belongs in name")
     name: Template = Field("{name}", description="template of the name below url")
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
+
+    @model_validator(mode="after")
+    def _plain_url(self) -> Self:
+        if set(self.url) & set("{}?"):
+            raise ValueError(
+                "the url of a share is a plain folder; put fields such as {received:%Y} into name"
+            )
+        return self
 
 
 class TusDestinationConfig(ServerDestinationConfig):

@@ -91,6 +91,7 @@ class Channel:
         self.used = False
         self._socket = connected
         self._unsent: memoryview | Piece = _NOTHING
+        self._alert: ssl.SSLError | None = None
         self._encrypted = isinstance(connected, ssl.SSLSocket)
         self.sends_pieces = sys.platform == "linux" and not self._encrypted
         self._incoming = select.poll()
@@ -115,6 +116,9 @@ class Channel:
             data = self._socket.recv(_RECEIVE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
+        except ssl.SSLError as error:
+            self._alert = error  # says why the server is about to hang up
+            data = b""
         except OSError:
             data = b""
         if not data:
@@ -187,6 +191,8 @@ class Channel:
             self.received.clear()
             return data
         if self.ended:
+            if self._alert is not None:
+                raise self._alert
             return b""
         if not self._encrypted:
             _wait(self._incoming, until, stop)

@@ -13,14 +13,16 @@ import requests
 from daemon import __version__
 from daemon.config.destinations import ServerDestinationConfig
 from daemon.delivery import verdict
-from daemon.delivery.body import Envelope, FileBody
+from daemon.delivery.body import WHOLE, Envelope, FileBody
 from daemon.delivery.credentials import Credentials
 from daemon.delivery.destination import JSON, Finding, Parcel, Progress
-from daemon.delivery.faults import stock_fault
+from daemon.delivery.digest import DigestProof
+from daemon.delivery.faults import certificate_wanted, stock_fault
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.throttle import Throttle
 from daemon.delivery.transport import UploadAdapter, UploadSession
-from daemon.errors import ConfigError, DeliveryError, EnvironmentFaultError, Problem
+from daemon.delivery.trust import trust_of
+from daemon.errors import DeliveryError, EnvironmentFaultError
 from daemon.limits import DEFAULT, Limits
 
 _NO_CREDENTIALS: Final = Credentials()
@@ -46,15 +48,15 @@ class Client:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.limits = limits
-        self._verify = config.verify if isinstance(config.verify, bool) else str(config.verify)
+        self._trust = trust_of(name, config, parts.scheme)
         self._timeout = (config.timeout.connect, config.timeout.read)
         self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
         self._proxies = {parts.scheme: config.proxy} if config.proxy else {}
         self._secrets = credentials.spellings()
-        self._adapter = UploadAdapter(kept=config.concurrency.max, limits=limits)
-        self._session = UploadSession(self._adapter)
-        if parts.scheme == "https":
-            self._trust(f"destinations.{name}.verify")
+        self._proof = credentials.proof
+        self._session = UploadSession(
+            UploadAdapter(kept=config.concurrency.max, limits=limits, trust=self._trust)
+        )
         prepared = requests.Request(
             "GET",
             self.origin,
@@ -117,16 +119,36 @@ class Client:
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
             request.body = body  # type: ignore[assignment]  # an iterable with a length
+        if self._proof is not None:
+            return self._prove(self._proof, request, stop)
+        return self._exchange(request, stop)
+
+    def _exchange(
+        self, request: requests.PreparedRequest, stop: threading.Event | None
+    ) -> requests.Response:
         try:
             return self._session.send(
-                request,
-                timeout=self._timeout,
-                verify=self._verify,
-                proxies=self._proxies,
-                stop=stop,
+                request, timeout=self._timeout, proxies=self._proxies, stop=stop
             )
         except requests.RequestException as error:
             raise stock_fault(error, self.origin) from error
+
+    def _prove(
+        self, proof: DigestProof, request: requests.PreparedRequest, stop: threading.Event | None
+    ) -> requests.Response:
+        """An exchange with digest authentication; a large body is not sent just to be asked."""
+        body: object = request.body
+        if isinstance(body, FileBody) and len(body) > WHOLE and not proof.is_fresh:
+            asked = self._prove(proof, self.request("HEAD", request.url or ""), body.stop)
+            if asked.status_code == 401:
+                return asked
+        answered = proof.sign(request)
+        response = self._exchange(request, stop)
+        if proof.heard(response, answered):
+            answered = proof.sign(request)
+            response = self._exchange(request, stop)
+            proof.heard(response, answered)
+        return response
 
     def answer(self, response: requests.Response) -> dict[str, JSON]:
         """The JSON object in an answer, {} for anything else, with our own secrets taken out."""
@@ -134,6 +156,8 @@ class Client:
 
     def refusal(self, response: requests.Response) -> DeliveryError:
         """The error for an answer other than 2xx, with what it said in JSON."""
+        if verdict.wants_certificate(response.status_code, response.content):
+            return certificate_wanted(self.origin)
         error = verdict.refusal(
             response.status_code,
             response.headers,
@@ -154,17 +178,14 @@ class Client:
         """What a request without a body finds out about the server; never raises."""
         try:
             response = self.send(request)
+            if response.status_code == 400:  # the answer to a HEAD does not say why
+                reason = self.send(self.request("GET", request.url or ""))
+                if verdict.wants_certificate(reason.status_code, reason.content):
+                    return findings_of_fault(self.origin, certificate_wanted(self.origin))
         except (DeliveryError, EnvironmentFaultError) as error:
             return findings_of_fault(self.origin, error)
-        return findings_of_answer(self.origin, response, verified=self._verify is not False)
+        return findings_of_answer(self.origin, response, verified=self._trust.verify is not False)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._session.close()
-
-    def _trust(self, where: str) -> None:
-        try:
-            self._adapter.trust(self._verify)
-        except OSError as error:
-            message = f"{self._verify} holds no certificates that can be read: {error.strerror}"
-            raise ConfigError([Problem(where, message)]) from error

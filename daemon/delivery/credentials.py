@@ -7,17 +7,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from daemon.config.auth import Auth, BasicAuth, BearerAuth, HeaderAuth, NoAuth
+from daemon.config.auth import Auth, BasicAuth, BearerAuth, DigestAuth, HeaderAuth, NoAuth
+from daemon.delivery.digest import DigestProof
 from daemon.delivery.secret import read_secret
 from daemon.errors import ConfigError, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The header that carries the secret, and the texts that give it away."""
+    """The header that carries the secret, or what makes it; and the texts that give it away."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    proof: DigestProof | None = None
 
     def spellings(self) -> tuple[bytes, ...]:
         """The secrets as a server may repeat them, plain or inside a JSON text."""
@@ -33,10 +35,11 @@ def credentials_of(auth: Auth, where: str) -> Credentials:
     if isinstance(auth, BasicAuth):
         pair = base64.b64encode(f"{auth.username}:{text}".encode()).decode()
         return Credentials({"Authorization": f"Basic {pair}"}, (text, pair))
+    if isinstance(auth, DigestAuth):
+        return Credentials(secrets=(text,), proof=DigestProof(auth.username, text))
     if not text.isascii():
         raise ConfigError([Problem(where, "a token must be plain ASCII text")])
     if isinstance(auth, BearerAuth):
         return Credentials({"Authorization": f"Bearer {text}"}, (text,))
-    if isinstance(auth, HeaderAuth):
-        return Credentials({auth.name: text}, (text,))
-    return Credentials(secrets=(text,))
+    assert isinstance(auth, HeaderAuth)
+    return Credentials({auth.name: text}, (text,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from typing import Final
 from urllib.parse import SplitResult
@@ -128,7 +129,7 @@ class Exchange:
         except (OSError, AnswerError) as error:
             if not stream.began:
                 self._say_stale(channel, error)
-                if not complete:
+                if not (complete or isinstance(error, ssl.SSLError)):
                     broken = failure or ConnectionResetError()
                     raise transfer_fault(broken, self._origin) from error
             raise transfer_fault(error, self._origin) from error

@@ -15,6 +15,19 @@ from daemon.files import environment_fault
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
+_OURS_REFUSED = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    }
+)
+"""Alerts (RFC 8446 section 6.2) that the far side sends about our certificate."""
+
 
 def connect_fault(error: OSError, origin: str) -> DeliveryError | EnvironmentFaultError:
     """The fault for an OSError met while connecting to `origin` (scheme://host:port)."""
@@ -43,7 +56,25 @@ def tls_fault(error: ssl.SSLError, origin: str) -> DeliveryError:
             f"the certificate of {origin} is not valid: {error.verify_message}; "
             "renew it, or name its authority in `verify`",
         )
-    return DeliveryError("tls_failed", f"no TLS with {origin}: {error.reason or 'it failed'}")
+    if error.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return certificate_wanted(origin)
+    if error.reason in _OURS_REFUSED:
+        return DeliveryError(
+            "tls_client_certificate",
+            f"{origin} does not accept the certificate in `client_certificate` ({error.reason})",
+        )
+    hint = ""
+    if error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":  # TLS 1.2 has no word for it
+        hint = "; if it wants a certificate of ours, set `client_certificate`"
+    return DeliveryError("tls_failed", f"no TLS with {origin}: {error.reason or 'it failed'}{hint}")
+
+
+def certificate_wanted(origin: str) -> DeliveryError:
+    """The fault for a server that wants to know by TLS who we are."""
+    return DeliveryError(
+        "tls_client_certificate",
+        f"{origin} wants a certificate of ours; name one in `client_certificate`",
+    )
 
 
 def transfer_fault(error: Exception, origin: str) -> DeliveryError | EnvironmentFaultError:

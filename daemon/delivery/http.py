@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import requests
@@ -55,6 +57,8 @@ class HttpDestination:
             request = self._client.request(self._config.method, url_of(self._url, facts))
             request.headers["Content-Type"] = envelope.content_type
             request.headers["Idempotency-Key"] = parcel.idempotency_key
+            if self._config.digest:
+                request.headers.update(_digest_fields(parcel.sha256))
             response = self._client.send(request, body)
         finally:
             os.close(descriptor)
@@ -90,3 +94,9 @@ class HttpDestination:
             http_status=response.status_code,
             response=answer,
         )
+
+
+def _digest_fields(sha256: str) -> Mapping[str, str]:
+    """What is sent, and what it is a representation of, are both the plain file (RFC 9530)."""
+    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+    return {"Content-Digest": f"sha-256=:{digest}:", "Repr-Digest": f"sha-256=:{digest}:"}

@@ -18,6 +18,7 @@ _STAGE_OF: Final = {
     "unreachable": "tcp",
     "tls_certificate": "tls",
     "tls_failed": "tls",
+    "tls_client_certificate": "tls",
 }
 _ADVICE: Final = {
     "dns_failed": "check the name in `url` and the machine's resolver",
@@ -65,8 +66,14 @@ def _judged(response: requests.Response) -> Finding:
     if status == 407:
         return Finding("auth", False, "a proxy asks for a password (407)")
     if 300 <= status < 400:
-        here = urlsplit(response.url)
-        there = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
+        where = response.headers.get("Location", "").strip()
+        if not where:
+            return Finding(
+                "answer",
+                False,
+                f"the server points elsewhere, not saying where ({status}); check `url`",
+            )
+        here, there = urlsplit(response.url), urlsplit(urljoin(response.url, where))
         if (there.scheme, there.hostname) != (here.scheme, here.hostname):
             target = f"{there.scheme}://{there.hostname}"
             return Finding(

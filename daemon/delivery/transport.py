@@ -12,16 +12,17 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from daemon.delivery.answer import Answer
 from daemon.delivery.body import FileBody
 from daemon.delivery.channel import Channel, Origin, connect
 from daemon.delivery.exchange import Exchange, StaleError
 from daemon.delivery.faults import connect_fault
+from daemon.delivery.trust import Trust
 from daemon.limits import DEFAULT, Limits
 
 _PORTS: Final = {"http": 80, "https": 443}
+_ALL_AUTHORITIES: Final = Trust()
 
 
 class UploadSession(requests.Session):
@@ -48,16 +49,19 @@ class UploadAdapter(HTTPAdapter):
     """Sends a FileBody over connections of its own; leaves unusual requests to requests' adapter.
 
     Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
-    after the `stop` of the body, or the one given with it, is set. Certificates are verified unless
-    `verify` is False.
+    after the `stop` of the body, or the one given with it, is set. Certificates are verified, and
+    ours is shown, as `trust` says, whatever else is asked for.
     """
 
-    def __init__(self, *, kept: int = 8, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, *, kept: int = 8, limits: Limits = DEFAULT, trust: Trust = _ALL_AUTHORITIES
+    ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=kept)
         self._kept = kept
         self._limits = limits
-        self._idle: dict[tuple[Origin, bool | str], list[Channel]] = {}
-        self._contexts: dict[bool | str, ssl.SSLContext] = {}
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
+        self._idle: dict[Origin, list[Channel]] = {}
         self._lock = threading.Lock()
 
     def send(  # noqa: PLR0917  # the signature is that of requests
@@ -72,18 +76,19 @@ class UploadAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Make one exchange; `timeout` is (connect, read) in seconds, `stop` ends the waiting."""
         body = request.body
-        if proxies or cert or not isinstance(timeout, tuple) or _is_unusual(body):
+        if proxies or not isinstance(timeout, tuple) or _is_unusual(body):
+            verify, cert = self._trust.verify, self._trust.shown
             return super().send(request, stream, timeout, verify, cert, proxies)
         parts = urlsplit(request.url or "")
         port = parts.port or _PORTS[parts.scheme]
         origin = Origin(parts.scheme, parts.hostname or "", port)
         exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
-        answer = self._exchange(exchange, (origin, verify))
+        answer = self._exchange(exchange, origin)
         return _response(request, answer)
 
-    def _exchange(self, exchange: Exchange, pool: tuple[Origin, bool | str]) -> Answer:
+    def _exchange(self, exchange: Exchange, origin: Origin) -> Answer:
         while True:
-            channel = self._take(exchange, pool)
+            channel = self._take(exchange, origin)
             kept = False
             try:
                 answer = exchange.run(channel)
@@ -92,14 +97,14 @@ class UploadAdapter(HTTPAdapter):
                 continue
             finally:
                 if kept:
-                    self._keep(channel, pool)
+                    self._keep(channel, origin)
                 else:
                     channel.close()
             return answer
 
-    def _take(self, exchange: Exchange, pool: tuple[Origin, bool | str]) -> Channel:
+    def _take(self, exchange: Exchange, origin: Origin) -> Channel:
         """The connection used last that is still good, or a new one."""
-        idle = self._idle.get(pool)
+        idle = self._idle.get(origin)
         while idle and not exchange.repeated:
             try:
                 channel = idle.pop()
@@ -109,36 +114,26 @@ class UploadAdapter(HTTPAdapter):
                 channel.used = True
                 return channel
             channel.close()
-        origin, verify = pool
-        context = self._context(verify) if origin.scheme == "https" else None
+        context = self._encryption() if origin.scheme == "https" else None
         try:
             return connect(origin, context, exchange.connect_patience)
         except OSError as error:
             raise connect_fault(error, str(origin)) from error
 
-    def _keep(self, channel: Channel, pool: tuple[Origin, bool | str]) -> None:
+    def _keep(self, channel: Channel, origin: Origin) -> None:
         with self._lock:
-            idle = self._idle.setdefault(pool, [])
+            idle = self._idle.setdefault(origin, [])
             if len(idle) < self._kept:
                 idle.append(channel)
                 return
         channel.close()
 
-    def trust(self, verify: bool | str) -> None:
-        """Load the certificates to trust; raises OSError where the file is missing or is none."""
-        self._context(verify)
-
-    def _context(self, verify: bool | str) -> ssl.SSLContext:
+    def _encryption(self) -> ssl.SSLContext:
+        """The context of all our connections, made with the first."""
         with self._lock:
-            context = self._contexts.get(verify)
-            if context is None:
-                context = ssl.create_default_context(cafile=_authorities(verify))
-                context.set_alpn_protocols(["http/1.1"])
-                if verify is False:
-                    context.check_hostname = False
-                    context.verify_mode = ssl.CERT_NONE
-                self._contexts[verify] = context
-            return context
+            if self._context is None:
+                self._context = self._trust.context()
+            return self._context
 
     def close(self) -> None:
         """Close all kept connections; may be called twice."""
@@ -152,13 +147,6 @@ class UploadAdapter(HTTPAdapter):
 
 def _is_unusual(body: object) -> bool:
     return not (body is None or isinstance(body, bytes | FileBody))
-
-
-def _authorities(verify: bool | str) -> str | None:
-    """The file of trusted certificates: the configured one, or that of requests."""
-    if verify is False:
-        return None
-    return DEFAULT_CA_BUNDLE_PATH if verify is True else verify
 
 
 def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:

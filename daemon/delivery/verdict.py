@@ -63,10 +63,12 @@ def refusal(
 ) -> DeliveryError:
     """The error for an answer other than 2xx."""
     if 300 <= status < 400:
+        where = headers.get("Location", "").strip()
+        said = f"points to {_shown(where, url)}" if where else "points elsewhere, not saying where"
+        advice = "if that is right, set `url` to it" if where else "check `url`"
         return DeliveryError(
             "redirected",
-            f"the server points to {_shown(headers.get('Location', ''), url)} ({status}); "
-            "if that is right, set `url` to it",
+            f"the server {said} ({status}); {advice}",
             kind=Kind.PERMANENT,
             http_status=status,
         )
@@ -80,9 +82,14 @@ def refusal(
     return DeliveryError(code, f"{message} ({status})", kind=Kind.PERMANENT, http_status=status)
 
 
+def wants_certificate(status: int, content: bytes) -> bool:
+    """Whether a server says in plain HTTP that it misses a certificate of ours, as nginx does."""
+    return status in (400, 495, 496) and b"SSL certificate" in content
+
+
 def blames_destination(error: DeliveryError) -> bool:
     """Whether an error would meet every other file on its way to the same destination too."""
-    if error.kind is not Kind.TRANSIENT:
+    if error.kind is not Kind.TRANSIENT or error.crowded:
         return False
     return error.http_status is None or error.code in _SERVER_WIDE
 

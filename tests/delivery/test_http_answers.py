@@ -202,6 +202,18 @@ def test_redirect_is_not_followed(tmp_path: Path) -> None:
     assert "secret" not in error.message
 
 
+@pytest.mark.parametrize("headers", [{}, {"Location": " "}])
+def test_redirect_without_a_place(tmp_path: Path, headers: dict[str, str]) -> None:
+    """A redirect that does not say where to is no less clear, in check too."""
+    with Receiver(status(301, **headers), head=status(301, **headers)) as receiver:
+        error = attempt(receiver, write(tmp_path, SMALL))
+        destination = http_destination(receiver.url)
+        finding = destination.check()[-1]
+        destination.close()
+    assert error.message == "the server points elsewhere, not saying where (301); check `url`"
+    assert (finding.ok, finding.message) == (False, error.message)
+
+
 def test_retry_after_is_told(tmp_path: Path) -> None:
     """The pause that a server asks for is handed on, in seconds and capped."""
     with Receiver(status(429, Retry_After="7"), status(503, Retry_After="99999")) as receiver:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -78,6 +79,19 @@ def test_put_url(tmp_path: Path) -> None:
         request = receiver.requests[0]
     assert request.path == f"/in/2026/receipt-{parcel.sha256}.jpg?job={parcel.job}"
     assert request.headers["content-type"] == "image/jpeg"
+
+
+def test_digest_fields(tmp_path: Path) -> None:
+    """A PUT carries the digest that is known, in both fields of RFC 9530; a form cannot."""
+    with Receiver() as receiver:
+        request = deliver(receiver, tmp_path, method="PUT", digest=True)
+        plain = deliver(receiver, tmp_path, method="PUT")
+    told = base64.b64encode(hashlib.sha256(b"content").digest()).decode()
+    for name in ("content-digest", "repr-digest"):
+        assert request.headers[name] == f"sha-256=:{told}:"
+        assert name not in plain.headers
+    with pytest.raises(ValidationError, match="needs method: PUT"):
+        http_destination("http://localhost/", digest=True)
 
 
 def test_location_and_response(tmp_path: Path) -> None:
