@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from daemon.children.asking import Answerer
+from daemon.children.confinement import Profile
 from daemon.config.ocr import OcrConfig
 from daemon.delivery.secret import read_secret
 from daemon.errors import ConfigError, Problem, ReadingError
@@ -15,6 +16,12 @@ from daemon.reading.engine import EngineSettings
 
 if TYPE_CHECKING:
     from daemon.reading.ocrspace_client import OcrSpaceClient
+
+_PROFILES = {
+    "rapid": Profile.SEALED,
+    "ocrspace": Profile.SEALED,  # its parent sends the pages
+    "tesseract": Profile.PROGRAMS,
+}
 
 AnswererFor = Callable[[threading.Event | None], Answerer | None]
 """Makes what answers a child's questions; the event ends an answer that is under way."""
@@ -31,6 +38,11 @@ def engine_settings(config: OcrConfig) -> EngineSettings:
         model=config.model,
         max_upload=config.max_upload,
     )
+
+
+def profile_of(engine: str) -> Profile:
+    """What the children of an engine give up; of another package's engine the needs are unknown."""
+    return _PROFILES.get(engine, Profile.OPEN)
 
 
 def answerer_for(config: OcrConfig) -> AnswererFor:

@@ -21,7 +21,7 @@ from daemon.files import write_durably
 from daemon.jobs.changes import ReadingEnded
 from daemon.jobs.model import Job, ReadingState
 from daemon.limits import Limits
-from daemon.pipeline.ocr import AnswererFor, engine_settings
+from daemon.pipeline.ocr import AnswererFor, engine_settings, profile_of
 from daemon.pipeline.places import Places
 from daemon.pipeline.respite import Respite
 
@@ -36,6 +36,7 @@ def reading_pool(config: OcrConfig, limits: Limits) -> ChildPool:
         size=config.processes,
         limits=ChildLimits(memory=limits.read_memory, cpu=config.timeout, tasks=limits.child_tasks),
         setup=engine_settings(config).as_json(),
+        profile=profile_of(config.engine),
     )
 
 
