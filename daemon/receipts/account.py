@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from daemon.receipts.arithmetic import ITEMS_SUM, Parts, checks_of, confirming
 from daemon.receipts.confidence import Chosen, lead_of
-from daemon.receipts.item_rows import WAYS
+from daemon.receipts.item_rows import OTHER_WAYS, PLAIN, Doubts
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
 from daemon.receipts.model import Check, Field, TaxRate
@@ -56,17 +56,21 @@ def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> 
     """The money of a document; `refund` says that amounts below zero are items.
 
     Where the items do not come to the total, rows in doubt are read in other ways; the first way
-    counts in which they do.
+    counts in which they do. No way may change what the total is.
     """
-    usual: Account | None = None
-    for doubts in WAYS:
-        account = _account(
-            text, statements, items_of(text.lines, statements, refund=refund, doubts=doubts)
-        )
-        usual = usual or account
-        if not account.positions.items or ITEMS_SUM in confirming(account.checks):
-            return account
-    assert usual is not None
+
+    def read(doubts: Doubts) -> Account:
+        positions = items_of(text.lines, statements, refund=refund, doubts=doubts)
+        return _account(text, statements, positions)
+
+    usual = read(PLAIN)
+    if usual.chosen is None or not usual.positions.items or ITEMS_SUM in confirming(usual.checks):
+        return usual
+    for doubts in OTHER_WAYS:
+        other = read(doubts)
+        same = other.chosen is not None and other.chosen.value == usual.chosen.value
+        if same and ITEMS_SUM in confirming(other.checks):
+            return other
     return usual
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from daemon.receipts.arithmetic import (
     ITEMS_SUM,
@@ -47,6 +48,11 @@ class Chosen:
     candidate: Candidate
     lead: float
     checks: tuple[Check, ...]
+
+    @property
+    def value(self) -> Decimal:
+        """The amount."""
+        return self.candidate.value
 
 
 def lead_of(candidates: Sequence[Candidate]) -> float:

@@ -10,7 +10,10 @@ from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
 
 _MARKS = (
-    ("MYR", re.compile(r"(?<![A-Z])RM(?=\s?-?\s?\d|\s?[):.])|^RM$|(?<![A-Z])MYR(?![A-Z])|\bRINGGIT\b")),
+    (
+        "MYR",
+        re.compile(r"(?<![A-Z])RM(?=\s?-?\s?\d|\s?[):.])|^RM$|(?<![A-Z])MYR(?![A-Z])|\bRINGGIT\b"),
+    ),
     ("EUR", re.compile(r"€|(?<![A-Z])EUR(?:OS?)?(?![A-Z])")),
     ("GBP", re.compile(r"£|(?<![A-Z])GBP(?![A-Z])")),
     ("CHF", re.compile(r"(?<![A-Z])(?:CHF|SFR)(?![A-Z])|(?<![A-Z])FR\.\s?\d")),

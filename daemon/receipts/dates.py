@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from daemon.receipts.lexicon import known_words
+from daemon.receipts.lexicon import known_words, look_alike
 from daemon.receipts.lines import Line
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
 from daemon.receipts.spelling import skeleton
@@ -218,10 +218,11 @@ def _month(name: str) -> int | None:
     bones = skeleton(name)
     if bones in months:
         return months[bones]
-    if len(bones) == _ABBREVIATED + 1:
-        return months.get(bones[:_ABBREVIATED])
-    if len(bones) < _ABBREVIATED + 2:
-        return None
+    alike = {number for known, number in months.items() if _looks_like(bones, known)}
+    if len(alike) == 1:
+        return alike.pop()
+    if len(bones) == _ABBREVIATED + 1 and bones[:_ABBREVIATED] in months:
+        return months[bones[:_ABBREVIATED]]
     most = 2 if len(bones) >= _LONG_NAME else 1
     near = {
         number
@@ -230,6 +231,10 @@ def _month(name: str) -> int | None:
         and sum(a != b for a, b in zip(known, bones, strict=True)) <= most
     }
     return near.pop() if len(near) == 1 else None
+
+
+def _looks_like(seen: str, known: str) -> bool:
+    return len(seen) == len(known) and look_alike(seen, known)
 
 
 def _date(year: str, month: str, day: str) -> dt.date | None:
@@ -257,7 +262,7 @@ def _confidence(best: _Candidate, seen: dict[dt.date, int]) -> float:
 def _time_of(lines: Sequence[Line], near: int | None) -> Field:
     best: tuple[float, Field] | None = None
     for number, line in enumerate(lines):
-        for match in _TIME.finditer(line.folded):
+        for match in _TIME.finditer(_GLUED.sub(r"\1 ", line.folded)):
             score = _time_score(line, match)
             if near is not None:
                 score -= min(abs(number - near), 10) * 0.3

@@ -10,6 +10,7 @@ from daemon.receipts.dates import dates_in
 from daemon.receipts.lines import Line
 from daemon.receipts.statements import SUMS, Kind, Statement, is_table_head
 
+_ENDS = SUMS | {Kind.ROUNDING}
 _LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
 _HEAD = frozenset(("phone", "fax", "tax_id", "web", "date", "registration"))
 _PERHAPS_HEAD = _HEAD | {"staff", "receipt_number", "time"}
@@ -32,14 +33,13 @@ class Doubts:
 
 
 PLAIN = Doubts()
-WAYS = (
-    PLAIN,
+OTHER_WAYS = (
     Doubts(sums_end_items=True),
     Doubts(counts_are_items=True),
     Doubts(long_head=True),
     Doubts(long_head=True, counts_are_items=True, sums_end_items=True),
 )
-"""The ways that are tried, the usual one first."""
+"""The ways that are tried where the usual one does not come to the total."""
 
 
 def item_rows(
@@ -51,7 +51,7 @@ def item_rows(
     if first is None:
         return ()
     first, start = _below_head(lines, statements, (first, start), doubts)
-    sums = [s.line for s in statements if s.kind in SUMS and s.line.index > first]
+    sums = [s.line for s in statements if s.kind in _ENDS and s.line.index > first]
     ends = [line.index for line in sums if not line.rates] or [line.index for line in sums]
     if not ends:
         ends = [s.line.index for s in statements if s.kind in _LATER_SUMS and s.line.index > first]

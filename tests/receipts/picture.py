@@ -46,7 +46,7 @@ def face(chance: random.Random) -> Face:
     return Face(
         name=name,
         bold=name in ("mono", "sans") and chance.random() < 0.25,
-        size=chance.randrange(22, 33),
+        size=chance.randrange(19, 34),
         narrow=chance.choice((0.78, 0.88, 1.0, 1.0)),
         dotted=chance.random() < 0.12,
         spelling=spelling,

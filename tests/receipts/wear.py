@@ -26,6 +26,7 @@ class Wear:
     fade: float
     streaks: int
     blur: float
+    shake: int
     noise: float
     quality: int
     table: int
@@ -33,7 +34,7 @@ class Wear:
     """By which the whole picture is turned: 0, 90, 180, 270."""
 
 
-CLEAN = Wear(0, 0, 0, 0, 0, 0, 0, 0, 0, 95, 250, 0)
+CLEAN = Wear(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 95, 250, 0)
 _TURNED = 0.14
 
 
@@ -44,16 +45,17 @@ def wear(chance: random.Random, hard: float) -> Wear:
         return chance.uniform(0, most) * hard
 
     return Wear(
-        angle=chance.choice((-1, 1)) * upto(7),
-        lean=upto(0.06),
+        angle=chance.choice((-1, 1)) * upto(10),
+        lean=upto(0.08),
         wrinkles=upto(3.0),
         creases=int(upto(4.99)),
-        shadow=upto(0.55),
-        fade=upto(0.6),
+        shadow=upto(0.7),
+        fade=upto(0.7),
         streaks=int(upto(3.5)),
-        blur=upto(1.25),
-        noise=upto(14),
-        quality=round(95 - upto(50)),
+        blur=upto(1.4),
+        shake=int(upto(4.99)),
+        noise=upto(20),
+        quality=round(95 - upto(60)),
         table=chance.choice((40, 96, 150, 235)),
         turned=chance.choice((90, 180, 270)) if chance.random() < _TURNED else 0,
     )
@@ -70,6 +72,8 @@ def worn(image: Image.Image, how: Wear, seed: int | str) -> bytes:
         levels = _lit(levels, how, dice)
     if how.blur > 0.2:
         levels = cv2.GaussianBlur(levels, (0, 0), how.blur)  # type: ignore[assignment]
+    if how.shake > 1:
+        levels = _shaken(levels, how.shake, level=dice.random() < 0.5)
     levels = levels + dice.standard_normal(levels.shape, dtype=np.float32) * np.float32(how.noise)
     taken = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
     if how.turned:
@@ -139,6 +143,12 @@ def _lit(levels: Levels, how: Wear, dice: np.random.Generator) -> Levels:
         away = along + tilt - float(dice.uniform(0.05, 0.95)) * at
         light = light + float(dice.uniform(-0.22, 0.12)) * np.exp(-((away / 2.5) ** 2))
     return np.asarray(levels * light, dtype=np.float32)
+
+
+def _shaken(levels: Levels, pixels: int, *, level: bool) -> Levels:
+    """Blur in one direction, as by a hand that moved."""
+    kernel = np.full((1, pixels) if level else (pixels, 1), 1 / pixels, dtype=np.float32)
+    return np.asarray(cv2.filter2D(levels, -1, kernel), dtype=np.float32)
 
 
 def _smooth(dice: np.random.Generator, rows: int, columns: int, *, coarse: int) -> Levels:
