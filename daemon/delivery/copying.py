@@ -1,14 +1,13 @@
-"""Copying one file's content by the best means that the kernel and the two file systems have."""
+"""Bringing one file's content to another by the best means that the kernel and the disks have."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from daemon.delivery.body import file_changed
@@ -20,22 +19,53 @@ from daemon.limits import KIB, MIB
 _FICLONE: Final = 0x40049409
 """linux/fs.h: share the extents of another file."""
 _BLOCK: Final = 8 * MIB
-_CANNOT: Final = frozenset(
-    {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY, errno.EPERM}
+CANNOT_SHARE: Final = frozenset(
+    {
+        errno.EXDEV,
+        errno.EINVAL,
+        errno.ENOSYS,
+        errno.EOPNOTSUPP,
+        errno.ENOTTY,
+        errno.EPERM,
+        errno.EMLINK,
+    }
 )
+"""What the system answers where two names, or two disks, cannot share a file or its blocks."""
+
+
+def link(source: int, path: bytes) -> None:
+    """Give an open file a second name; raises OSError where the disk or the system cannot."""
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:  # the folder is named only so that linkat(2) is called, which follows /proc/self/fd
+        os.link(f"/proc/self/fd/{source}".encode(), path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def clone(source: int, target: int) -> None:
+    """Let an empty file share the blocks of another (Btrfs, XFS); raises OSError where it cannot.
+
+    What is written to either later is its own.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    fcntl.ioctl(target, _FICLONE, source)
 
 
 class Copy:
     """One copy from a descriptor to an empty one; holes stay holes.
 
-    Raises OSError of either side, StoppedError soon after `stop` is set, DeliveryError
-    `file_changed` where the source ends early.
+    Args: `shared` lets the file systems find a way of their own, which may share blocks or leave
+    the copying to a server. Raises OSError of either side, StoppedError soon after `stop` is set,
+    DeliveryError `file_changed` where the source ends early.
     """
 
     def __init__(
         self,
         source: int,
         target: int,
+        *,
+        shared: bool,
         throttle: Throttle | None,
         stop: threading.Event,
         progress: Progress,
@@ -46,49 +76,46 @@ class Copy:
         self._stop = stop
         self._progress = progress
         self._block = _BLOCK if throttle is None else max(min(_BLOCK, throttle.rate // 10), KIB)
-        self._in_kernel = hasattr(os, "copy_file_range")
+        self._means: list[Callable[[int, int], int]] = []
+        if sys.platform == "linux":
+            self._means = [self._by_file_systems] if shared else []
+            self._means.append(self._by_kernel)
 
     def run(self, size: int) -> None:
         """Copy `size` bytes."""
-        if self._throttle is None and self._clone():
-            self._progress(size)
-            return
         os.ftruncate(self._target, size)
         for start, end in _data_ranges(self._source, size):
             offset = start
             while offset < end:
                 offset += self._step(offset, min(self._block, end - offset))
                 self._progress(offset)
-        self._progress(size)
-
-    def _clone(self) -> bool:
-        """Share the blocks where the file system can (Btrfs, XFS); tells whether it did."""
-        if sys.platform != "linux":
-            return False
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self._target, _FICLONE, self._source)
-            return True
-        return False
 
     def _step(self, offset: int, size: int) -> int:
         if self._stop.is_set():
             raise StoppedError
         if self._throttle is not None:
             self._throttle.take(size, self._stop)
-        if self._in_kernel:
+        while self._means:
             try:
-                count = os.copy_file_range(self._source, self._target, size, offset, offset)
+                count = self._means[0](offset, size)
             except OSError as error:
-                if error.errno not in _CANNOT:
+                if error.errno not in CANNOT_SHARE:
                     raise
                 count = 0
             if count:
                 return count
-            self._in_kernel = False  # some file systems say 0 where they mean that they cannot
+            del self._means[0]  # some file systems say 0 where they mean that they cannot
         data = os.pread(self._source, min(size, MIB), offset)
         if not data:
             raise file_changed()
         return os.pwrite(self._target, data, offset)
+
+    def _by_file_systems(self, offset: int, size: int) -> int:
+        return os.copy_file_range(self._source, self._target, size, offset, offset)
+
+    def _by_kernel(self, offset: int, size: int) -> int:
+        os.lseek(self._target, offset, os.SEEK_SET)
+        return os.sendfile(self._target, self._source, offset, size)
 
 
 def _data_ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:

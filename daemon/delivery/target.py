@@ -7,8 +7,9 @@ import errno
 import os
 from typing import Final
 
+from daemon.delivery.copying import clone, link
 from daemon.delivery.destination import Finding
-from daemon.errors import DeliveryError, EnvironmentFaultError
+from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
 from daemon.files import display, environment_fault, free_space
 
 _OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -20,6 +21,7 @@ _CODES: Final = {
     errno.ENOENT: ("target_missing", "is not there; mount it or make it"),
     errno.ENOTDIR: ("target_missing", "is not a folder; give the path of one"),
     errno.ENODEV: ("target_missing", "is not there; mount it"),
+    errno.EFBIG: ("too_large_for_server", "takes no file so large; use another file system"),
     errno.EACCES: ("target_no_rights", "gives us no rights; let the daemon's user write there"),
     errno.EPERM: ("target_no_rights", "gives us no rights; let the daemon's user write there"),
 }
@@ -35,11 +37,22 @@ def target_fault(error: OSError, root: bytes, source: int) -> DeliveryError | En
     if error.errno in _DISK and (_shares_disk(root, source) or not _readable(source)):
         return environment_fault(error, f"copying to {display(root)}, on the disk of the inbox")
     code, message = _said(error)
-    return DeliveryError(code, f"{display(root)} {message}")
+    kind = Kind.PERMANENT if error.errno == errno.EFBIG else Kind.TRANSIENT
+    return DeliveryError(code, f"{display(root)} {message}", kind=kind)
 
 
-def check_target(root: bytes, reserve: int) -> list[Finding]:
-    """Findings about a target folder: that it is there, that we may write, that it has room."""
+def cannot_share(error: OSError, root: bytes, method: str) -> DeliveryError:
+    """The fault for a file, or the blocks of one, that inbox and folder cannot share."""
+    return DeliveryError(
+        "target_cannot_share",
+        f"{display(root)} cannot have a {method} of a file in the inbox "
+        f"({error.strerror or error}); set `method` to auto or copy",
+        kind=Kind.PERMANENT,
+    )
+
+
+def check_target(root: bytes, reserve: int, method: str) -> list[Finding]:
+    """Findings about a target folder: that it is there, takes files by `method`, and has room."""
     shown = display(root)
     probe = os.path.join(root, b".inboxd-check")
     try:
@@ -55,15 +68,40 @@ def check_target(root: bytes, reserve: int) -> list[Finding]:
         code, message = _said(error)
         subject = "space" if code == "target_full" else "rights"
         return [*findings, Finding(subject, False, f"{shown} {message}")]
+    findings.append(Finding("rights", True, "files can be made"))
+    if method in ("hardlink", "reflink"):
+        findings.append(_check_sharing(probe, method))
     with contextlib.suppress(OSError):
         os.unlink(probe)
-    findings.append(Finding("rights", True, "files can be made"))
     free = free_space(root)
     if free < reserve:
         findings.append(Finding("space", False, f"only {free} bytes are free; make room"))
     else:
         findings.append(Finding("space", True, f"{free // 10**6} MB are free"))
     return findings
+
+
+def _check_sharing(probe: bytes, method: str) -> Finding:
+    """Whether two files in the folder can share; one from another disk never can."""
+    second = probe + b"-2"
+    reading = os.open(probe, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if method == "hardlink":
+            link(reading, second)
+        else:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            writing = os.open(second, flags, 0o600)
+            try:
+                clone(reading, writing)
+            finally:
+                os.close(writing)
+    except OSError as error:
+        return Finding("method", False, f"no {method} can be made here: {error.strerror}")
+    finally:
+        os.close(reading)
+        with contextlib.suppress(OSError):
+            os.unlink(second)
+    return Finding("method", True, f"a {method} of a file on this disk can be made")
 
 
 def _said(error: OSError) -> tuple[str, str]:

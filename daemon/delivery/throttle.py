@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
 
-from daemon.clock import Clock, SystemClock
 from daemon.errors import StoppedError
 
 
@@ -14,16 +14,15 @@ class Throttle:
     Args: `rate` in bytes a second. Idle time is not saved up, so a pause is followed by no burst.
     """
 
-    def __init__(self, rate: int, clock: Clock | None = None) -> None:
+    def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._free_at = 0.0
 
     def reserve(self, size: int) -> float:
         """Take the next `size` bytes' turn; returns the seconds until it comes."""
         with self._lock:
-            now = self._clock.monotonic()
+            now = time.monotonic()
             start = max(now, self._free_at)
             self._free_at = start + size / self.rate
             return start - now

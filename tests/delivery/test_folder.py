@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config.destinations import FolderDestinationConfig
-from daemon.delivery import folder as folder_module
+from daemon.delivery import folder, placing
 from daemon.delivery.destination import Parcel
 from daemon.delivery.folder import FolderDestination
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
@@ -92,8 +92,8 @@ def test_leftovers_are_written_over(
 
     parcel = parcel_of(write(tmp_path, b"content"))
     with monkeypatch.context() as patch:
-        patch.setattr(folder_module, "rename_new", crash)
-        patch.setattr(folder_module, "unlink_if_there", lambda _: False)
+        patch.setattr(placing, "rename_new", crash)
+        patch.setattr(folder, "unlink_if_there", lambda _: False)
         with pytest.raises(Crash):
             deliver(made(target), parcel)
     assert [path.name[:8] for path in target.iterdir()] == [".inboxd-"]
