@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Event
 
 from daemon.config import template
@@ -16,10 +17,23 @@ from daemon.delivery.s3_answers import Kept
 from daemon.delivery.s3_bucket import key_of, metadata_value
 from daemon.delivery.s3_check import check_bucket
 from daemon.delivery.s3_existing import CHECKSUM, checksum, is_same, marks
+from daemon.delivery.s3_faults import LOST, TAKEN
 from daemon.delivery.s3_multipart import MultipartUploads, Upload
+from daemon.delivery.s3_parts import part_size_for
 from daemon.delivery.s3_requests import ObjectRequests, Signs, Stored
 from daemon.errors import ConfigError, DeliveryError, Kind, Problem, StoppedError
 from daemon.limits import DEFAULT, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt to put a parcel under a key."""
+
+    parcel: Parcel
+    key: str
+    descriptor: int
+    progress: Progress
+    stop: Event
 
 
 class S3Destination:
@@ -45,10 +59,7 @@ class S3Destination:
         try:
             if os.fstat(descriptor).st_size != parcel.size:
                 raise file_changed()
-            if parcel.size < self._config.multipart_threshold:
-                stored = self._in_one(parcel, key, descriptor, progress, stop)
-            else:
-                stored = self._in_parts(parcel, key, descriptor, progress, stop)
+            stored = self._put(_Attempt(parcel, key, descriptor, progress, stop))
         finally:
             os.close(descriptor)
         return Acknowledgement(
@@ -72,61 +83,74 @@ class S3Destination:
         """Close the kept connections."""
         self._requests.client.close()
 
-    def _in_one(
-        self, parcel: Parcel, key: str, descriptor: int, progress: Progress, stop: Event
-    ) -> Stored:
+    def _put(self, attempt: _Attempt) -> Stored:
+        there = self._look_first(attempt)
+        if there is not None:
+            return there
+        if attempt.parcel.size < self._config.multipart_threshold:
+            return self._in_one(attempt)
+        return self._in_parts(attempt)
+
+    def _look_first(self, attempt: _Attempt) -> Stored | None:
+        """The object that is there already, where it is the parcel and may not be replaced.
+
+        Amazon's own store needs no such look; others let `If-None-Match` pass without heeding it.
+        Raises DeliveryError where other content has the name.
+        """
+        if not self._config.create_once or self._config.endpoint is None:
+            return None
+        there = self._there(attempt)
+        if there is not None and not self._is_parcel(there, attempt):
+            raise DeliveryError("name_taken", f"{TAKEN}; change `key`", kind=Kind.PERMANENT)
+        return there
+
+    def _in_one(self, attempt: _Attempt) -> Stored:
         """Make one request of it."""
+        parcel = attempt.parcel
         headers = {**self._described(parcel), **self._once}
         if parcel.sha256:
             headers[CHECKSUM] = checksum(parcel.sha256)
         body = self._requests.client.body(
-            descriptor, parcel, Envelope(), stop=stop, progress=progress
+            attempt.descriptor, parcel, Envelope(), stop=attempt.stop, progress=attempt.progress
         )
         try:
-            return self._requests.put(key, body, parcel.sha256, headers, stop)
+            return self._requests.put(attempt.key, body, parcel.sha256, headers, attempt.stop)
         except DeliveryError as error:
-            same = self._same(parcel, key, descriptor, 0, stop) if _is_taken(error) else None
-            if same is None:
-                raise
-            return same
+            return self._unless_taken(error, attempt)
 
-    def _in_parts(
-        self, parcel: Parcel, key: str, descriptor: int, progress: Progress, stop: Event
-    ) -> Stored:
+    def _in_parts(self, attempt: _Attempt) -> Stored:
         """Go on with the upload that was begun, or begin one."""
-        upload, kept = self._begun(parcel, key, stop)
+        parcel = attempt.parcel
+        upload, kept = self._begun(attempt)
         if kept is None:
-            same = self._same(parcel, key, descriptor, upload.part_size, stop)
-            if same is not None:  # the answer that said so was lost
-                progress(parcel.size)
-                return same
+            there = self._there(attempt)
+            if there is not None and self._is_parcel(there, attempt, upload.part_size):
+                return there  # the answer that said so was lost
             parcel.resume.keep({})
-            raise DeliveryError(
-                "upload_lost", "the store no longer knows the upload; it begins anew"
-            )
+            raise DeliveryError("upload_lost", LOST)
         try:
             return self._uploads.send(
-                upload, kept, parcel, descriptor, headers=self._once, progress=progress, stop=stop
+                upload,
+                kept,
+                parcel,
+                attempt.descriptor,
+                headers=self._once,
+                progress=attempt.progress,
+                stop=attempt.stop,
             )
         except DeliveryError as error:
             self._clean_up(upload, parcel, error)
-            same = None
-            if _is_taken(error):
-                same = self._same(parcel, key, descriptor, upload.part_size, stop)
-            if same is None:
-                raise
-            return same
+            return self._unless_taken(error, attempt, upload.part_size)
 
-    def _begun(
-        self, parcel: Parcel, key: str, stop: Event
-    ) -> tuple[Upload, Mapping[int, Kept] | None]:
+    def _begun(self, attempt: _Attempt) -> tuple[Upload, Mapping[int, Kept] | None]:
         """The upload to go on with and what the store has of it, None where it knows nothing."""
+        parcel, key = attempt.parcel, attempt.key
         upload = self._uploads.remembered(parcel.resume)
         if upload is not None:
             if upload.id and (upload.key, upload.size) == (key, parcel.size):
-                return upload, self._requests.list_parts(key, upload.id, stop)
+                return upload, self._requests.list_parts(key, upload.id, attempt.stop)
             self._uploads.take_back(upload, parcel.resume)
-        return self._uploads.begin(parcel, key, self._described(parcel), stop), {}
+        return self._uploads.begin(parcel, key, self._described(parcel), attempt.stop), {}
 
     def _clean_up(self, upload: Upload, parcel: Parcel, error: DeliveryError) -> None:
         """Leave no parts behind that no attempt will use."""
@@ -136,20 +160,33 @@ class S3Destination:
             elif error.code == "upload_lost":  # the next attempt looks whether it was completed
                 self._requests.abort(upload.key, upload.id)
 
-    def _same(
-        self, parcel: Parcel, key: str, descriptor: int, part_size: int, stop: Event
-    ) -> Stored | None:
-        """The object that has this key, where it is the parcel and we may see that."""
+    def _unless_taken(
+        self, error: DeliveryError, attempt: _Attempt, part_size: int | None = None
+    ) -> Stored:
+        """The parcel, where it is what took the name of itself; else raises the error."""
+        if error.code == "name_taken":
+            there = self._there(attempt)
+            if there is not None and self._is_parcel(there, attempt, part_size):
+                return there
+        raise error
+
+    def _there(self, attempt: _Attempt) -> Stored | None:
+        """The object that has this key, None where there is none or we may not look."""
         try:
-            stored = self._requests.head(key, stop)
+            return self._requests.head(attempt.key, attempt.stop)
         except DeliveryError as error:
             if error.kind is Kind.TRANSIENT:
                 raise
             return None
-        if stored is None:
-            return None
-        same = is_same(stored, parcel, descriptor, part_size, self._limits)
-        return stored if same else None
+
+    def _is_parcel(self, there: Stored, attempt: _Attempt, part_size: int | None = None) -> bool:
+        """Whether an object is what is to be delivered; tells the progress of it if so."""
+        parcel = attempt.parcel
+        part_size = part_size or part_size_for(parcel.size, self._config.part_size)
+        same = is_same(there, parcel, attempt.descriptor, part_size, self._limits)
+        if same:
+            attempt.progress(parcel.size)
+        return same
 
     def _described(self, parcel: Parcel) -> dict[str, str]:
         """The headers that say what an object is."""
@@ -159,10 +196,6 @@ class S3Destination:
             for name, text in self._config.metadata.items()
         }
         return {"Content-Type": parcel.media_type, **metadata, **marks(parcel)}
-
-
-def _is_taken(error: DeliveryError) -> bool:
-    return error.code == "name_taken"
 
 
 def _signer(name: str, config: S3DestinationConfig) -> Signs:

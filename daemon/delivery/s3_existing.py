@@ -39,7 +39,7 @@ def is_same(
     read again. Raises EnvironmentFaultError where that fails.
     """
     headers = stored.headers
-    if headers.get("Content-Length") != str(parcel.size):
+    if headers.get("Content-Length", "0") != str(parcel.size):
         return False
     if headers.get(SHA256) and parcel.sha256:
         return headers[SHA256] == parcel.sha256

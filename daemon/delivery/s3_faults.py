@@ -16,6 +16,8 @@ from daemon.errors import DeliveryError, Kind
 
 _LONGEST_SAID: Final = 500
 
+TAKEN: Final = "there is an object of this name already, with other content"
+LOST: Final = "the store no longer knows the upload; it begins anew"
 _AUTH = "auth_refused"
 _BUSY = "too_many_requests"
 _DAMAGED = "damaged_on_the_way"
@@ -43,7 +45,7 @@ _CODES: Final[Mapping[str, tuple[str, Kind, str]]] = {
     "IncompleteBody": (_DAMAGED, _T, "less arrived than was sent"),
     "XAmzContentSHA256Mismatch": (_DAMAGED, _T, "what arrived is not what was sent"),
     "XAmzContentChecksumMismatch": (_DAMAGED, _T, "what arrived is not what was sent"),
-    "NoSuchUpload": ("upload_lost", _T, "the store no longer knows the upload; it begins anew"),
+    "NoSuchUpload": ("upload_lost", _T, LOST),
     "InvalidPart": ("upload_lost", _T, "the store lost a part; the upload begins anew"),
     "InvalidPartOrder": ("upload_lost", _T, "the store lost a part; the upload begins anew"),
     "QuotaExceeded": ("server_full", _T, "the quota is used up; raise it or make room"),
@@ -89,9 +91,7 @@ _CODES: Final[Mapping[str, tuple[str, Kind, str]]] = {
     "IllegalLocationConstraintException": (
         _REGION, _P, "the bucket is in another region; check `region`"
     ),
-    "PreconditionFailed": (
-        "name_taken", _P, "there is an object of this name already, with other content"
-    ),
+    "PreconditionFailed": ("name_taken", _P, TAKEN),
     "EntityTooLarge": ("too_large_for_server", _P, "the file is larger than the store takes"),
     "KeyTooLongError": ("key_too_long", _P, "the object's key is too long; shorten `key`"),
     "NotImplemented": ("refused_by_server", _P, "the store cannot do what is asked of it"),

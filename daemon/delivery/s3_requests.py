@@ -28,6 +28,8 @@ _PAGE: Final = 1000
 _LISTED: Final = MIB
 """Bytes of an answer; a page of a thousand parts has some 300 KB."""
 _NOTHING: Final = hashlib.sha256(b"").hexdigest()
+_NO_VERSION: Final = "null"
+"""What a bucket without versions says where it says anything."""
 _UNKNOWN: Final = frozenset({"NoSuchUpload"})
 
 
@@ -210,9 +212,10 @@ def _kept_headers(config: S3DestinationConfig) -> dict[str, str]:
 
 
 def _stored(response: requests.Response) -> Stored:
+    version = response.headers.get("x-amz-version-id")
     return Stored(
         response.headers.get("ETag", ""),
-        response.headers.get("x-amz-version-id"),
+        None if version == _NO_VERSION else version,
         response.status_code,
         response.headers,
     )
