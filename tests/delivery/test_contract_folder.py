@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,24 @@ class TestFolder(Contract):
     @pytest.fixture
     def far_side(self, tmp_path: Path) -> FarSide:
         return FolderSide(tmp_path / "target")
+
+
+class CopySide(FolderSide):
+    def destination(self, **options: object) -> Destination:
+        return super().destination(method="copy", collision="rename", **options)
+
+
+class TestFolderOfOwnBlocks(Contract):
+    @pytest.fixture
+    def far_side(self, tmp_path: Path) -> FarSide:
+        return CopySide(tmp_path / "target")
+
+
+class TestFolderOnAnotherDisk(Contract):
+    @pytest.fixture
+    def far_side(self) -> Iterator[FarSide]:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            yield FolderSide(Path(folder) / "target")
 
 
 class TestFolderGigabytes(Gigabytes):
