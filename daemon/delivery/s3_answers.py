@@ -63,7 +63,7 @@ def error_code(response: requests.Response) -> str:
 def listing(response: requests.Response) -> Listing:
     """The parts in an answer to ListParts; raises DeliveryError where it is none."""
     document = document_of(response)
-    _expect("ListPartsResult", document)
+    _expect("ListParts", document)
     parts = []
     for section in sections("Part", document):
         number, size = text_of("PartNumber", section), text_of("Size", section)
@@ -98,7 +98,7 @@ def uploads_of(key: str, since: float, response: requests.Response) -> list[str]
 def completed_etag(response: requests.Response) -> str:
     """The new object's ETag in an answer to CompleteMultipartUpload that is no error."""
     document = document_of(response)
-    _expect("CompleteMultipartUploadResult", document)
+    _expect("CompleteMultipartUpload", document)
     return text_of("ETag", document)
 
 
@@ -115,7 +115,7 @@ def document_of(response: requests.Response) -> str:
 
 def _expect(root: str, document: str) -> None:
     found = _ROOT.match(document)
-    if found is None or found.group(1) != root:
+    if found is None or not found.group(1).startswith(root):
         raise _broken(f"gave an answer without {root}")
 
 

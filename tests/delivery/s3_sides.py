@@ -55,8 +55,8 @@ def start_seaweed(servers: Servers, folder: Path) -> int:
     command = [program("weed"), f"-logdir={folder}", "server", f"-dir={data}", "-ip=127.0.0.1"]
     command += [f"-{name}.port={port}" for name, port in ports.items()]
     command += [f"-{name}.port.grpc={port}" for name, port in grpc.items()]
-    command += ["-s3", f"-s3.config={identities}", "-s3.autoCreateBucket=false", "-volume.max=60"]
-    command += ["-master.volumeSizeLimitMB=512"]
+    command += ["-s3", f"-s3.config={identities}", "-s3.autoCreateBucket=false", "-volume.max=2000"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=512"]
     servers.run(command, ports["s3"], seconds=60)
     return ports["s3"]
 
@@ -135,11 +135,20 @@ class BucketSide(ServerSide):
             destination.close()
 
 
+class SeaweedSide(BucketSide):
+    """SeaweedFS takes a backslash for a slash."""
+
+    def as_named(self, name: str) -> str:
+        return super().as_named(name).replace("\\", "/")
+
+
 @contextmanager
-def bucket_side(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketSide]:
+def bucket_side(
+    port: int, monkeypatch: pytest.MonkeyPatch, kind: type[BucketSide] = BucketSide
+) -> Iterator[BucketSide]:
     """A new bucket of the store at a port."""
     with Proxy(port) as proxy:
-        side = BucketSide(port, proxy, monkeypatch)
+        side = kind(port, proxy, monkeypatch)
         try:
             yield side
         finally:

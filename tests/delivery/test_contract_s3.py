@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.delivery.contract import FarSide, ServerContract
-from tests.delivery.s3_sides import bucket_side, start_moto, start_rclone, start_seaweed
+from tests.delivery.s3_sides import (
+    SeaweedSide,
+    bucket_side,
+    start_moto,
+    start_rclone,
+    start_seaweed,
+)
 from tests.delivery.servers import Servers
 
 
@@ -34,6 +40,8 @@ class TestRclone(S3Contract):
 
 @pytest.mark.system
 class TestMoto(S3Contract):
+    refused_names = frozenset({"two\nlines\r\n.jpg"})
+
     @pytest.fixture
     def far_side(self, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarSide]:
         port = servers.once("moto", lambda: start_moto(servers))
@@ -53,5 +61,5 @@ class TestSeaweed(S3Contract):
         port = servers.once(
             "seaweed", lambda: start_seaweed(servers, tmp_path_factory.mktemp("seaweed"))
         )
-        with bucket_side(port, monkeypatch) as side:
+        with bucket_side(port, monkeypatch, SeaweedSide) as side:
             yield side
