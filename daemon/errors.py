@@ -94,7 +94,7 @@ class DeliveryError(InboxdError):
 
     `kind` tells whether another attempt can help. `http_status` is the server's, where it gave one;
     `retry_after` is in seconds, where the server asked for a pause; `response` is what it said in
-    JSON.
+    JSON. `crowded` tells that we had more under way than it takes, which is not the file's fault.
     """
 
     kind = Kind.TRANSIENT
@@ -112,6 +112,7 @@ class DeliveryError(InboxdError):
         self.http_status = http_status
         self.retry_after = retry_after
         self.response: Mapping[str, Any] = {}
+        self.crowded = False
 
 
 class StoppedError(InboxdError):

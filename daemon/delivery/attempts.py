@@ -12,10 +12,8 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
-    stop_after_attempt,
     stop_any,
     stop_when_event_set,
-    wait_exponential,
 )
 from tenacity.stop import stop_base
 
@@ -76,6 +74,7 @@ def run_attempts(
 ) -> Outcome:
     """Make up to `policy.attempts` attempts, pausing between them with `sleep`.
 
+    An attempt that failed because we had too much under way does not count.
     `first_attempt_at` is in seconds since 1970, None where this is the first; `give_up_after`
     counts from there over all runs. Raises StoppedError once `stop` is set, and whatever the
     destination raises that is about our own machine.
@@ -86,7 +85,11 @@ def run_attempts(
         if stop.is_set():
             raise StoppedError
         run.attempts += 1
-        return destination.deliver(parcel, progress, stop)
+        try:
+            return destination.deliver(parcel, progress, stop)
+        except DeliveryError as error:
+            run.failed(error)
+            raise
 
     try:
         # Most deliveries succeed at once; setting up for retries costs more than sending 4 KB.
@@ -103,14 +106,13 @@ def run_attempts(
         return attempt()
 
     def before_sleep(state: RetryCallState) -> None:
-        on_failed(run.attempts, _error_of(state), state.upcoming_sleep)
+        error = _error_of(state)
+        on_failed(run.number(error), error, state.upcoming_sleep)
 
     retrying = Retrying(
         retry=retry_if_exception(is_transient),
         wait=run.pause,
-        stop=stop_any(
-            stop_after_attempt(policy.attempts), stop_when_event_set(stop), _StopBeforeNextRun(run)
-        ),
+        stop=stop_any(stop_when_event_set(stop), _StopBeforeNextRun(run)),
         sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,
@@ -118,7 +120,7 @@ def run_attempts(
     try:
         acknowledgement = retrying(first_or_next)
     except DeliveryError as error:
-        on_failed(run.attempts, error, None)
+        on_failed(run.number(error), error, None)
         if stop.is_set() and is_transient(error):
             raise StoppedError from error
         return run.outcome(error)
@@ -160,29 +162,41 @@ class _Run:
         limits: Limits,
     ) -> None:
         self.attempts = prior_attempts
+        self._failures = 0
         self._policy = policy
         self._clock = clock
         self._limits = limits
         first = clock.now() if first_attempt_at is None else first_attempt_at
         self._over_at = first + policy.give_up_after
-        self._exponential = wait_exponential(multiplier=policy.initial, max=policy.max)
+
+    def failed(self, error: DeliveryError) -> None:
+        """Count an attempt that failed, unless that was our own doing."""
+        if error.crowded:
+            self.attempts -= 1
+        else:
+            self._failures += 1
+
+    def number(self, error: DeliveryError) -> int:
+        """Which attempt it was that failed; the next one is the same where it was not counted."""
+        return self.attempts + error.crowded
 
     def pause(self, state: RetryCallState) -> float:
         """The pause before the next attempt: grown and jittered, or what the server asked for."""
-        grown = self._exponential(state)
+        grown = min(self._policy.initial * 2.0 ** min(self._failures - 1, 32), self._policy.max)
         jittered = min(grown * (1 + _JITTER * random.random()), self._policy.max)  # noqa: S311
         return max(jittered, _error_of(state).retry_after or 0.0)
 
     def is_over(self, state: RetryCallState) -> bool:
         """Whether the next attempt belongs to a later run, or to none."""
         pause = state.upcoming_sleep
-        return pause > self._policy.max or self._clock.now() + pause >= self._over_at
+        used_up = self._failures >= self._policy.attempts
+        return used_up or pause > self._policy.max or self._clock.now() + pause >= self._over_at
 
     def outcome(self, error: DeliveryError) -> Parked | Failed:
         """What follows from the last error of this run."""
         if error.kind is not Kind.TRANSIENT:
             return Failed(error, self.attempts)
-        runs = -(-self.attempts // self._policy.attempts)
+        runs = max(-(-self.attempts // self._policy.attempts), 1)
         pause = park_pause(
             runs,
             self._policy,

@@ -64,12 +64,16 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What the destination said when it took the file."""
+    """What the destination said when it took the file.
+
+    `round_trip` is in seconds from the last byte sent to the status line, where that was measured.
+    """
 
     bytes: int
     location: str | None = None
     http_status: int | None = None
     response: Mapping[str, JSON] = field(default_factory=dict)
+    round_trip: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -25,7 +26,7 @@ from daemon.delivery.faults import transfer_fault
 from daemon.errors import DeliveryError
 from daemon.limits import Limits
 
-_SAFE_TO_REPEAT: Final = frozenset({"PUT", "HEAD", "OPTIONS", "GET", "DELETE"})
+_SAFE_TO_REPEAT: Final = frozenset({"PUT", "HEAD", "OPTIONS", "GET", "DELETE", "PROPFIND", "MKCOL"})
 _MARKED_SAFE: Final = ("Idempotency-Key", "Upload-Offset")
 """Headers by which a server tells a repeated request from a second one."""
 
@@ -38,7 +39,8 @@ class Exchange:
     """One request and its answer, on whichever connection it is given.
 
     Args: `timeout` is (connect, read) in seconds: no wait to send lasts longer than `read`, and the
-    whole answer has come `read` seconds after the end of the request.
+    whole answer has come `read` seconds after the end of the request. `round_trip` is in seconds
+    from the last byte sent to the first of the answer, None where that came before.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Exchange:
         self._origin = str(origin)
         self._head = _head(request, url)
         self._limits = limits
+        self.round_trip: float | None = None
         self._may_repeat = self._method in _SAFE_TO_REPEAT or any(
             name in request.headers for name in _MARKED_SAFE
         )
@@ -122,8 +125,17 @@ class Exchange:
         return channel.ended or not 200 <= status < 300
 
     def _read(self, channel: Channel, complete: bool, failure: OSError | None) -> Answer:
-        until = self._patience.until()
-        stream = AnswerStream(lambda: channel.receive(until, self._patience.stop), self._limits)
+        asked = time.monotonic()
+        until = asked + self._patience.seconds
+        measured = complete and not channel.received
+
+        def receive() -> bytes:
+            data = channel.receive(until, self._patience.stop)
+            if self.round_trip is None and measured:
+                self.round_trip = time.monotonic() - asked
+            return data
+
+        stream = AnswerStream(receive, self._limits)
         try:
             answer = read_answer(stream, self._method, self._limits)
         except (OSError, AnswerError) as error:

@@ -18,6 +18,7 @@ from daemon.delivery.client import Client
 from daemon.delivery.credentials import credentials_of
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.naming import Facts, facts_of, url_of
+from daemon.delivery.transport import round_trip_of
 from daemon.errors import StoppedError
 from daemon.limits import DEFAULT, Limits
 
@@ -93,6 +94,7 @@ class HttpDestination:
             location=where or verdict.location(response.headers, response.url),
             http_status=response.status_code,
             response=answer,
+            round_trip=round_trip_of(response),
         )
 
 

@@ -19,18 +19,28 @@ Task = Callable[[], None]
 _BEHIND_PROBE: Final = 5.0
 """Seconds for which the others stay parked while one delivery tries a destination again."""
 _NOTICE: Final = 0.1
+_AFTERWARDS: Final = 0.001
 
 
 class Lane:
-    """Starts tasks in the order they came, at most `maximum` at once.
+    """Starts tasks in the order they came, at most `limit()` at once.
 
-    Args: `start` hands a task to a thread. A task that waits gives its slot back for that time;
-    those that come back from a wait go before those that have not begun.
+    Args: `start` hands a task to a thread; `limit` may change at any time, and a smaller one is
+    reached as tasks end. A task that waits gives its slot back for that time; those that come back
+    from a wait go before those that have not begun.
     """
 
-    def __init__(self, maximum: int, start: Callable[[Task], None]) -> None:
-        self.maximum = maximum
+    def __init__(
+        self,
+        limit: Callable[[], int],
+        start: Callable[[Task], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._limit = limit
         self._start = start
+        self._clock = clock or SystemClock()
+        self._paused_until = 0.0
+        self._closed = False
         self._lock = threading.Lock()
         self._waiting: collections.deque[Task] = collections.deque()
         self._returning: collections.deque[threading.Event] = collections.deque()
@@ -46,36 +56,53 @@ class Lane:
         """Tasks that have not begun."""
         return len(self._waiting)
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds for which no task begins, because the destination asked for that."""
+        until = self._paused_until
+        return max(until - self._clock.monotonic(), 0.0) if until else 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Begin nothing for so long."""
+        with self._lock:
+            if self._closed:
+                return
+            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+        timer = threading.Timer(seconds + _AFTERWARDS, self._go_on)
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """Have no pause hold up what waits, from now on; it is for the tasks to know better."""
+        with self._lock:
+            self._closed, self._paused_until = True, 0.0
+        self._go_on()
+
     def submit(self, task: Task) -> None:
         """Start a task as soon as there is a slot for it, which it holds until it returns."""
         with self._lock:
             self._waiting.append(task)
-        self._start_next()
+        self._go_on()
 
     def release(self) -> None:
         """Give a slot back."""
         with self._lock:
-            if self._returning and self._in_flight <= self.maximum:
-                self._returning.popleft().set()
-                return
             self._in_flight -= 1
-        self._start_next()
+        self._go_on()
 
     def acquire(self, stop: threading.Event) -> None:
         """Take a slot, waiting for one; once `stop` is set, take it whether it is free or not."""
+        turn = threading.Event()
         with self._lock:
-            if self._in_flight < self.maximum:
-                self._in_flight += 1
-                return
-            turn = threading.Event()
             self._returning.append(turn)
-        while not turn.wait(_NOTICE):
-            if stop.is_set():
-                break
-        with self._lock:
-            if not turn.is_set():
-                self._returning.remove(turn)
-                self._in_flight += 1
+            self._call_back()
+        while not turn.is_set():
+            with self._lock:
+                if stop.is_set() and not turn.is_set():
+                    self._returning.remove(turn)
+                    self._in_flight += 1
+                    break
+            turn.wait(_NOTICE)
 
     def sleep(self, seconds: float, stop: threading.Event) -> None:
         """Wait without holding a slot; ends at once when `stop` is set."""
@@ -85,10 +112,22 @@ class Lane:
         finally:
             self.acquire(stop)
 
-    def _start_next(self) -> None:
+    def _is_free(self) -> bool:
+        """Whether there is a slot, and leave to use it; the lock is held."""
+        return self._in_flight < self._limit() and not self.paused_for
+
+    def _call_back(self) -> None:
+        """Give free slots to those that come back from a wait; the lock is held."""
+        while self._returning and self._is_free():
+            self._in_flight += 1
+            self._returning.popleft().set()
+
+    def _go_on(self) -> None:
+        """Use all slots that are free."""
         while True:
             with self._lock:
-                if not self._waiting or self._in_flight >= self.maximum:
+                self._call_back()
+                if not self._waiting or not self._is_free():
                     return
                 task = self._waiting.popleft()
                 self._in_flight += 1

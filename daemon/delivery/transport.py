@@ -6,6 +6,7 @@ import io
 import ssl
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -84,7 +85,7 @@ class UploadAdapter(HTTPAdapter):
         origin = Origin(parts.scheme, parts.hostname or "", port)
         exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
         answer = self._exchange(exchange, origin)
-        return _response(request, answer)
+        return _response(request, answer, exchange.round_trip)
 
     def _exchange(self, exchange: Exchange, origin: Origin) -> Answer:
         while True:
@@ -149,7 +150,14 @@ def _is_unusual(body: object) -> bool:
     return not (body is None or isinstance(body, bytes | FileBody))
 
 
-def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:
+def round_trip_of(response: requests.Response) -> float | None:
+    """Seconds from the last byte of a request to its answer, None where that was not measured."""
+    return response.elapsed.total_seconds() or None
+
+
+def _response(
+    request: requests.PreparedRequest, answer: Answer, round_trip: float | None
+) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     response.reason = answer.reason
@@ -157,4 +165,5 @@ def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Res
     response.raw = io.BytesIO(answer.body)
     response.url = request.url or ""
     response.request = request
+    response.elapsed = timedelta(seconds=round_trip or 0.0)
     return response

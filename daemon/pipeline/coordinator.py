@@ -276,6 +276,8 @@ class Coordinator:
     def _record(self, flight: Flight, route: Route, ending: Ending, *, recorded: bool) -> None:
         flight.running.add(RECORD)
         delete = route.config.originals == "delete"
+        if flight.job.cancel and not recorded:
+            self.steps.abandon(flight.job)
         job = replace(flight.job, timings={**flight.job.timings, **flight.timings})
         self._filer.submit(Filing(job, route.places, ending, delete, recorded))
 
@@ -382,6 +384,7 @@ class Coordinator:
         for flight in self._flights:
             flight.wake.set()
             self._next(flight)
+        self.steps.drain()
 
     def _stop_flights(self) -> None:
         for flight in self._flights:

@@ -20,7 +20,7 @@ from daemon.jobs.store import JobStore
 from daemon.limits import Limits
 from daemon.pipeline.places import Places
 from daemon.pipeline.progress import ProgressTable, Transfer
-from daemon.pipeline.resuming import LedgerResume
+from daemon.pipeline.resuming import resume_of
 from daemon.pipeline.telling import Teller
 
 
@@ -43,12 +43,14 @@ class Delivering:
         *,
         sleep: Callable[[float], None],
         stop: threading.Event,
+        failed: Callable[[DeliveryError, float | None], None],
         ended: Callable[[attempts.Outcome], None],
     ) -> DeliveryChanged:
         """Deliver, and say what came of it, also to `ended`.
 
-        `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, and OSError when
-        our copy of the file cannot be opened.
+        `sleep` waits between attempts; `failed` is told of each that failed and the pause after it.
+        Raises StoppedError, EnvironmentFaultError, and OSError when our copy of the file cannot be
+        opened.
         """
         delivery = next(d for d in job.deliveries if d.destination == destination.name)
         first = delivery.first_attempt_at or self.clock.now()
@@ -57,8 +59,9 @@ class Delivering:
         self.teller.started(job, destination.name)
         crashpoint("deliver.begun")
 
-        def failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
+        def attempt_failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
             transfer.sent = 0
+            failed(error, pause)
             self.teller.attempt_failed(job, destination.name, attempt, error.fault, pause)
 
         try:
@@ -71,7 +74,7 @@ class Delivering:
                 sleep=sleep,
                 stop=stop,
                 progress=self._counter(job, transfer),
-                on_failed=failed,
+                on_failed=attempt_failed,
                 clock=self.clock,
                 limits=self.limits,
             )
@@ -108,7 +111,7 @@ def parcel_of(job: Job, places: Places, destination: str, store: JobStore) -> Pa
         received=datetime.fromtimestamp(job.received, UTC),
         idempotency_key=idempotency_key(job.id, destination),
         open=lambda: places.open(job),
-        resume=LedgerResume(store, job.id, destination, preparation.sha256 or ""),
+        resume=resume_of(job, destination, store),
     )
 
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.config.destinations import RetryConfig
-from daemon.delivery.destination import Destination
-from daemon.delivery.pacing import Breaker, Lane
+from daemon.delivery.pacing import Lane
 from daemon.errors import DeliveryError, Fault, InboxdError, Kind, StoppedError
 from daemon.files import environment_fault, is_environment
 from daemon.jobs.changes import Change, DeliveryChanged, ReadingEnded
 from daemon.jobs.decide import PREPARE, READ, deliver_step
 from daemon.jobs.model import DeliveryState, Job, ReadingState
+from daemon.jobs.store import JobStore
 from daemon.pipeline.delivering import Delivering
 from daemon.pipeline.flights import Flight
+from daemon.pipeline.outlets import Outlet
 from daemon.pipeline.places import NotNowError
 from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.reading import Reading
 from daemon.pipeline.respite import PostponedError
+from daemon.pipeline.resuming import resume_of
 from daemon.pipeline.route import Route
 from daemon.pipeline.step import StepEnded
 from daemon.pipeline.workers import WorkerPool
@@ -33,16 +36,6 @@ _NOT_NOW_AGAIN = 30.0
 _FAULT_AGAIN = 60.0
 
 Handback = Callable[[StepEnded], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outlet:
-    """A destination with its lane, its breaker, and how its attempts are spaced."""
-
-    destination: Destination
-    lane: Lane
-    breaker: Breaker
-    policy: RetryConfig
 
 
 class Dispatch:
@@ -59,6 +52,7 @@ class Dispatch:
         delivering: Delivering,
         reading: Reading,
         outlets: Mapping[str, Outlet],
+        store: JobStore,
         clock: Clock,
     ) -> None:
         self._handback = handback
@@ -69,6 +63,7 @@ class Dispatch:
         self._delivering = delivering
         self._reading = reading
         self._outlets = outlets
+        self._store = store
         self._clock = clock
 
     def replace_outlets(self, outlets: Mapping[str, Outlet]) -> None:
@@ -110,8 +105,28 @@ class Dispatch:
             lambda: self._supervise(job, step, lambda: self._deliver(flight, route, outlet))
         )
 
+    def drain(self) -> None:
+        """Have what waits for its turn at a destination come back instead."""
+        for outlet in self._outlets.values():
+            outlet.lane.close()
+
+    def abandon(self, job: Job) -> None:
+        """Have the destinations take away what the deliveries of a job left there unfinished."""
+        for delivery in job.deliveries:
+            outlet = self._outlets.get(delivery.destination)
+            if outlet is not None and delivery.state is not DeliveryState.DELIVERED:
+                self._pool.submit(partial(self._abandon, job, outlet))
+
+    def _abandon(self, job: Job, outlet: Outlet) -> None:
+        """Nothing depends on it: servers clear away by themselves what nobody finishes."""
+        resume = resume_of(job, outlet.destination.name, self._store)
+        with contextlib.suppress(InboxdError):
+            outlet.destination.abandon(resume)
+
     def _deliver(self, flight: Flight, route: Route, outlet: Outlet) -> DeliveryChanged:
         """One run of attempts, unless the destination is known to be down."""
+        if flight.wake.is_set():
+            raise StoppedError
         job, name = flight.job, outlet.destination.name
         was_down = outlet.breaker.down
         with outlet.breaker.admission() as admission:
@@ -124,8 +139,11 @@ class Dispatch:
                 outlet.policy,
                 sleep=lambda seconds: self._sleep(outlet.lane, seconds, flight.wake),
                 stop=flight.stop,
+                failed=outlet.heed,
                 ended=admission.report,
             )
+        if change.delivery.state is DeliveryState.FAILED:
+            self._abandon(job, outlet)
         if was_down and not outlet.breaker.down:
             self._destination_is_up(name)
         elif not was_down and outlet.breaker.down and change.delivery.fault is not None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.config.model import Config
-from daemon.delivery.pacing import Breaker, Lane
-from daemon.delivery.registry import open_destination
 from daemon.errors import Fault
 from daemon.jobs.model import ENDS
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
 from daemon.pipeline.coordinator import Coordinator
 from daemon.pipeline.delivering import Delivering
-from daemon.pipeline.dispatch import Dispatch, Outlet
+from daemon.pipeline.dispatch import Dispatch
 from daemon.pipeline.environment import Environment
 from daemon.pipeline.ocr import answerer_for, engine_settings
+from daemon.pipeline.outlets import Outlets
 from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.progress import ProgressTable
 from daemon.pipeline.reading import Reading, reading_pool
@@ -60,7 +59,8 @@ class Pipeline:
         )
         if any(inbox.read != "none" for inbox in config.inboxes.values()):
             check_engine(engine_settings(config.ocr))
-        self._outlets = self._open_outlets(config)
+        self._opening = Outlets(store, self._pool.submit, clock, limits)
+        self._outlets = self._opening.open(config)
         self.progress = ProgressTable(clock)
         self._store = store
         self._routes = routes_of(config)
@@ -81,6 +81,7 @@ class Pipeline:
             delivering=Delivering(clock, limits, teller, self.progress, store),
             reading=self._reading,
             outlets=self._outlets,
+            store=store,
             clock=clock,
         )
 
@@ -103,15 +104,8 @@ class Pipeline:
         return self.coordinator.paused()
 
     def lanes(self) -> dict[str, dict[str, object]]:
-        """For each destination how many deliveries are under way, and whether it is down."""
-        return {
-            name: {
-                "in_flight": outlet.lane.in_flight,
-                "waiting": outlet.lane.waiting,
-                "paused_for": round(outlet.breaker.paused_for, 1),
-            }
-            for name, outlet in self._outlets.items()
-        }
+        """For each destination how many deliveries are under way and may be, and how it stands."""
+        return {name: outlet.facts() for name, outlet in self._outlets.items()}
 
     def reload(self, config: Config) -> None:
         """Go on under another configuration; raises ConfigError or EnvironmentFaultError otherwise.
@@ -121,7 +115,7 @@ class Pipeline:
         routes = routes_of(config)
         for route in routes.values():
             route.places.make()
-        outlets = self._open_outlets(config)
+        outlets = self._opening.open(config)
         self._routes = routes
         self._validator.guard = guard_of(config)
         old, self._outlets = self._outlets, outlets
@@ -159,19 +153,6 @@ class Pipeline:
     def _is_over(self, job: str) -> bool:
         found = self._store.get(job)
         return found is None or found.state in ENDS
-
-    def _open_outlets(self, config: Config) -> Mapping[str, Outlet]:
-        used = {name for inbox in config.inboxes.values() for name in inbox.deliver}
-        return {
-            name: Outlet(
-                open_destination(name, section),
-                Lane(section.concurrency.max, self._pool.submit),
-                Breaker(self._clock, self._limits),
-                section.retry,
-            )
-            for name, section in config.destinations.items()
-            if name in used
-        }
 
 
 def routes_of(config: Config) -> dict[str, Route]:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from daemon import turns
 from daemon.delivery.destination import JSON
 from daemon.jobs.changes import ResumeKept
+from daemon.jobs.model import Job
 from daemon.jobs.store import JobStore
+
+
+def resume_of(job: Job, destination: str, store: JobStore) -> LedgerResume:
+    """The memory of a job's delivery to one destination."""
+    sha256 = None if job.preparation is None else job.preparation.sha256
+    return LedgerResume(store, job.id, destination, sha256 or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from daemon.jobs.changes import (
     Requeued,
     Unclaimed,
 )
+from daemon.jobs.model import Job
 from daemon.pipeline.flights import Flight
 from daemon.pipeline.route import Route
 
@@ -57,6 +58,14 @@ class Steps(Protocol):
 
     def deliver(self, flight: Flight, route: Route, destination: str) -> None:
         """Deliver to one destination."""
+        ...
+
+    def drain(self) -> None:
+        """Have what waits for its turn come back, as the flights that are woken must."""
+        ...
+
+    def abandon(self, job: Job) -> None:
+        """Take away, as far as can be, what a job that was given up left at its destinations."""
         ...
 
     def read(self, flight: Flight, route: Route) -> None:

@@ -27,7 +27,7 @@ def test_lane_bounds_and_keeps_order() -> None:
     """No more than the maximum run at once, and those beyond begin in the order they came."""
     held: list[Callable[[], None]] = []
     ran: list[int] = []
-    lane = Lane(2, held.append)
+    lane = Lane(lambda: 2, held.append)
     for number in range(5):
         lane.submit(lambda number=number: ran.append(number))  # type: ignore[misc]
     assert (len(held), lane.in_flight, lane.waiting) == (2, 2, 3)
@@ -40,7 +40,7 @@ def test_lane_bounds_and_keeps_order() -> None:
 def test_lane_frees_the_slot_of_a_task_that_fails() -> None:
     """A task that raises leaves its slot to the next."""
     held: list[Callable[[], None]] = []
-    lane = Lane(1, held.append)
+    lane = Lane(lambda: 1, held.append)
     lane.submit(lambda: {}[0])
     lane.submit(lambda: None)
     with pytest.raises(KeyError):
@@ -53,7 +53,7 @@ def test_waiting_frees_the_slot() -> None:
     """While one task waits another runs, and the one that waited goes on after it."""
     threads: list[threading.Thread] = []
     order: list[str] = []
-    lane = Lane(1, in_threads(threads))
+    lane = Lane(lambda: 1, in_threads(threads))
     stop, ran = threading.Event(), threading.Event()
 
     def waits() -> None:
@@ -78,7 +78,7 @@ def test_waiting_frees_the_slot() -> None:
 def test_stop_ends_a_wait() -> None:
     """Neither the sleep nor the wait for a slot outlasts a stop."""
     threads: list[threading.Thread] = []
-    lane = Lane(1, in_threads(threads))
+    lane = Lane(lambda: 1, in_threads(threads))
     stop, slept = threading.Event(), threading.Event()
     blocking = threading.Event()
 

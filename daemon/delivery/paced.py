@@ -1,0 +1,108 @@
+"""A destination that learns from its own answers how many deliveries it takes at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from daemon.clock import Clock, SystemClock
+from daemon.config.destinations import ConcurrencyConfig
+from daemon.delivery.adaptive import AdaptiveLimit, Start
+from daemon.delivery.destination import (
+    JSON,
+    Abandoning,
+    Acknowledgement,
+    Destination,
+    Finding,
+    Parcel,
+    Progress,
+    Resume,
+)
+from daemon.errors import DeliveryError
+
+_TOO_MANY: Final = frozenset({429, 503})
+_TOO_SLOW: Final = frozenset({408, 504})
+_OUT_OF_TIME: Final = frozenset(
+    {"connect_timeout", "transfer_timeout", "transfer_overdue", "transfer_slow"}
+)
+
+Remember = Callable[[Mapping[str, JSON]], None]
+"""Called with what is to be `remembered` by the next start, each time that it changes."""
+
+
+class PacedDestination:
+    """Any destination, with the number of deliveries that it takes at once.
+
+    Args: `remembered` is what an earlier run handed to `remember`. Without `adaptive` the number is
+    `max`, always.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        concurrency: ConcurrencyConfig,
+        *,
+        remembered: Mapping[str, JSON] | None = None,
+        remember: Remember = lambda _: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = destination.name
+        self.maximum = concurrency.max
+        self._destination = destination
+        self._found = AdaptiveLimit(concurrency.max, remembered) if concurrency.adaptive else None
+        self._remember = remember
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._told = 0
+
+    @property
+    def limit(self) -> int:
+        """How many deliveries may be under way."""
+        return self.maximum if self._found is None else self._found.limit
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        """Make one attempt; an error that our own number brought about is marked as `crowded`."""
+        found = self._found
+        if found is None:
+            return self._destination.deliver(parcel, progress, stop)
+        with self._lock:
+            self._under_way += 1
+            start = found.begin(self._under_way)
+        try:
+            acknowledgement = self._destination.deliver(parcel, progress, stop)
+        except DeliveryError as error:
+            with self._lock:
+                self._learn(found, start, error)
+            raise
+        else:
+            with self._lock:
+                found.succeeded(start, acknowledgement.round_trip, self._clock.now())
+        finally:
+            with self._lock:
+                self._under_way -= 1
+            if found.changes != self._told:
+                self._told = found.changes
+                self._remember(found.memory())
+        return acknowledgement
+
+    def _learn(self, found: AdaptiveLimit, start: Start, error: DeliveryError) -> None:
+        now = self._clock.now()
+        if error.http_status in _TOO_MANY:
+            error.crowded = found.throttled(start, self._under_way, now)
+        elif error.http_status in _TOO_SLOW or error.code in _OUT_OF_TIME:
+            found.stalled(start, self._under_way, now)
+
+    def check(self) -> list[Finding]:
+        """Reach the destination without delivering anything; never raises."""
+        return self._destination.check()
+
+    def abandon(self, resume: Resume) -> None:
+        """Take away what an unfinished delivery left there, where the destination can."""
+        if isinstance(self._destination, Abandoning):
+            self._destination.abandon(resume)
+
+    def close(self) -> None:
+        """Release connections; may be called twice."""
+        self._destination.close()
