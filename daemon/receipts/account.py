@@ -51,6 +51,12 @@ class Account:
             return None
         return Chosen(self.candidates[0], lead_of(self.candidates), self.checks)
 
+    @property
+    def is_paid_back(self) -> bool:
+        """Whether the total is what a word for a refund stands by."""
+        statement = self.candidates[0].statement if self.candidates else None
+        return statement is not None and statement.kind is Kind.REFUND
+
 
 def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> Account:
     """The money of a document; `refund` says that amounts below zero are items.

@@ -35,7 +35,8 @@ def extract(pages: Sequence[PageText]) -> Receipt:
     if not is_receipt(text, statements):
         return Receipt(needs_review=True, reasons=("not_a_receipt",))
     refund = is_refund(text.lines)
-    return _receipt(text, account_of(text, statements, refund=refund), refund=refund)
+    account = account_of(text, statements, refund=refund)
+    return _receipt(text, account, refund=refund or account.is_paid_back)
 
 
 def understand_total(pages: Sequence[PageText]) -> Chosen | None:

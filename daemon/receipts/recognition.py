@@ -10,6 +10,7 @@ from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
 _ENOUGH = 2.5
 _TOTALS = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL, Kind.SUBTOTAL))
+_PERHAPS_TOTALS = frozenset((Kind.AMOUNT, Kind.REFUND))
 _TITLE_WORDS = 2
 """Words that a title may have besides the one that says refund."""
 _TITLE_START = 6
@@ -25,6 +26,7 @@ def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     marks = frozenset(mark for line in text.lines for mark in line.marks)
     points = 0.0
     points += 2.0 if kinds & _TOTALS else 0.0
+    points += 1.0 if kinds & _PERHAPS_TOTALS and not kinds & _TOTALS else 0.0
     points += 1.0 if kinds & (PAYMENTS | {Kind.CHANGE}) else 0.0
     points += 1.0 if Kind.TAX in kinds or "tax_id" in marks else 0.0
     points += 0.5 if marks & {"document", "receipt_number"} else 0.0

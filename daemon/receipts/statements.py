@@ -36,6 +36,7 @@ class Kind(StrEnum):
     VOUCHER = "voucher"
     CHANGE = "change"
     AMOUNT = "amount"
+    REFUND = "refund"
     IGNORED = "ignored"
 
 
@@ -68,7 +69,7 @@ _PAYMENT_MARKS = {
     "transfer": Kind.CASH,
 }
 _MOSTLY_LABEL = frozenset(
-    {Kind.TIP, Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.WALLET, Kind.VOUCHER, Kind.CARD}
+    {Kind.REFUND, Kind.TIP, Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.WALLET, Kind.VOUCHER, Kind.CARD}
 )
 """What is also a word in the names of things, so that a label must be most of its row."""
 _LEAST_SHARE = 0.45
@@ -195,7 +196,7 @@ def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:
         return Kind.DUE
     if "total" in marks:
         return _named_total(marks)
-    return _payment_kind(order, marks)
+    return _payment_kind(order, marks) or (Kind.REFUND if "refund" in marks else None)
 
 
 def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | None) -> Kind | None:

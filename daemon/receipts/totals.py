@@ -21,6 +21,7 @@ _LABELLED = {
     Kind.CARD: 2.2,
     Kind.WALLET: 2.0,
     Kind.AMOUNT: 1.8,
+    Kind.REFUND: 1.9,
     Kind.SUBTOTAL: 1.5,
     Kind.NET: 0.8,
     Kind.CASH: 1.0,
