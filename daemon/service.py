@@ -14,6 +14,7 @@ from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
 from daemon.config.load import load
 from daemon.config.model import Config
+from daemon.config.unsafe import unsafe
 from daemon.crashpoints import crashpoint
 from daemon.errors import ConfigError, EnvironmentFaultError, LedgerError
 from daemon.inboxes import Inboxes
@@ -150,6 +151,7 @@ class Service:
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)
             _spare_the_collector()
+            self._tell_what_is_unsafe()
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
             self._tell_of_orphans()
@@ -310,6 +312,15 @@ class Service:
             }
         )
 
+    def _tell_what_is_unsafe(self) -> None:
+        for found in unsafe(self.config):
+            self._log.emit(
+                Event.DAEMON_UNSAFE,
+                code=found.code,
+                message=found.message,
+                destination=found.destination,
+            )
+
     def _tell_of_orphans(self) -> None:
         """Jobs whose inbox the configuration no longer has wait until it is there again."""
         for inbox, states in self._store.counts().items():
@@ -337,6 +348,7 @@ class Service:
         else:
             self.config = config
             self._inboxes.follow(config)
+            self._tell_what_is_unsafe()
             crashpoint("reload.followed")
             self._log.emit(Event.DAEMON_RELOADED, ok=True, inboxes=sorted(config.inboxes))
         self._notifier.ready(self._status_line())

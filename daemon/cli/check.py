@@ -27,11 +27,15 @@ _MOST_SHOWN = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that was looked at: the key that it belongs to, and what came of it."""
+    """One thing that was looked at: the key that it belongs to, and what came of it.
+
+    What is allowed and unsafe is no fault, and still to be told.
+    """
 
     key: str
     message: str
     fault: Exit | None = None
+    unsafe: bool = False
 
 
 def check(
@@ -55,6 +59,9 @@ def check(
     config, document = load_with_places(config_file)
     worst = Exit.WELL
     for found in _everything(config, document, offline=offline):
+        if found.unsafe:
+            show(f"warn  {found.key}: {found.message}")
+            continue
         if found.fault is None:
             show(f"ok    {found.key}: {found.message}")
             continue
@@ -64,7 +71,11 @@ def check(
 
 
 def _everything(config: Config, document: Document, *, offline: bool) -> Iterator[Found]:
+    from daemon.config.unsafe import unsafe  # noqa: PLC0415  # slow to import
+
     yield Found("inboxes", f"{document.file} is a valid configuration")
+    for found in unsafe(config):
+        yield Found(found.key, found.message, unsafe=True)
     yield _folder("state", config.state, _make_or_use(config.state))
     for name, inbox in config.inboxes.items():
         yield from _inbox(f"inboxes.{name}", inbox)

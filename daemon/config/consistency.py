@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+import daemon
 from daemon.config.destinations import (
     DestinationConfig,
     FolderDestinationConfig,
@@ -36,6 +38,7 @@ def check(
         _own_folders(document, name, inbox)
         _names(document, name, inbox)
         _config_outside(document, name, inbox)
+        _code_outside(document, name, inbox)
         if rest is not None:
             _state_outside(document, name, inbox, rest.state)
         for target, destination in destinations.items():
@@ -84,6 +87,8 @@ def _own_folders(document: Document, name: str, inbox: InboxConfig) -> None:
             document.complain(
                 (*here, end), f"{folder} {how}; files would be taken in again and again"
             )
+        elif inside(inbox.path, folder):
+            document.complain((*here, "path"), f"the inbox lies in its own {end} folder {folder}")
         elif os.path.lexists(folder) and not os.path.isdir(folder):
             document.complain((*here, end), f"{folder} is not a folder")
     for end in ("done", "rejected"):
@@ -114,17 +119,41 @@ def _secrets_outside(document: Document, target: str, headers: Mapping[str, str]
 
 
 def _config_outside(document: Document, name: str, inbox: InboxConfig) -> None:
-    if _watched(Path(os.path.abspath(document.file)).parent, inbox):
+    if inside(Path(document.file), inbox.path):
         document.complain(
             ("inboxes", name, "path"),
-            "this configuration file lies in the inbox and would be taken in; move one of them",
+            "this configuration file lies in the inbox, where it would be taken in, or be changed "
+            "by whoever drops files; move one of them",
         )
+
+
+def _code_outside(document: Document, name: str, inbox: InboxConfig) -> None:
+    for folder in _code_folders():
+        if same(inbox.path, folder) or inside(inbox.path, folder) or inside(folder, inbox.path):
+            document.complain(
+                ("inboxes", name, "path"),
+                f"the inbox and the program in {folder} lie one in the other: whoever drops files "
+                "could change what runs; choose another folder",
+            )
+
+
+def _code_folders() -> set[Path]:
+    """Where the program, its libraries and its interpreter's are."""
+    paths = sysconfig.get_paths()
+    found = {paths[kind] for kind in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    return {Path(daemon.__file__).parent, *map(Path, found)}
 
 
 def _state_outside(document: Document, name: str, inbox: InboxConfig, state: Path) -> None:
     if same(state, inbox.path) or inside(state, inbox.path):
         document.complain(
             ("state",), f"{state} lies in the inbox {name}; the ledger needs a folder of its own"
+        )
+    elif inside(inbox.path, state):
+        document.complain(
+            ("inboxes", name, "path"),
+            f"the inbox lies in the state folder {state}, which is for the daemon alone; "
+            "choose another folder",
         )
     for end in _ENDS:
         if same(state, _end_folder(inbox, end)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from daemon.config.destinations import DestinationConfig, PluginDestinationConfi
 from daemon.config.explain import did_you_mean, explain
 from daemon.config.model import Config, InboxConfig
 from daemon.config.places import Document, Trail, parse
+from daemon.config.rights import writers
 from daemon.errors import ConfigError, Problem
 
 _LARGEST = 1024 * 1024
@@ -60,6 +62,7 @@ def _text(file: str) -> str:
     """The text of a file; whatever keeps us from it is one ConfigError."""
     try:
         with open(file, "rb") as stream:
+            status = os.fstat(stream.fileno())
             data = stream.read(_LARGEST + 1)
     except FileNotFoundError:
         message = "there is no such file; config.example.yaml is one to begin with"
@@ -70,10 +73,27 @@ def _text(file: str) -> str:
     except (OSError, ValueError) as error:
         message = f"it cannot be read: {getattr(error, 'strerror', None) or error}"
     else:
-        if len(data) <= _LARGEST:
+        if len(data) > _LARGEST:
+            message = "it is larger than 1 MB; this is no configuration"
+        elif not (message := _open_to_others(file, status)):
             return _decoded(data, file)
-        message = "it is larger than 1 MB; this is no configuration"
     raise ConfigError([Problem(file, message)])
+
+
+def _open_to_others(file: str, status: os.stat_result) -> str:
+    """What is to be said of a file that others may change; empty where they may not."""
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    if who := writers(status):
+        return (
+            f"{who} may write it, and with that say where files and secrets go; "
+            f"chmod go-w {os.path.basename(file)}"
+        )
+    folder = os.path.dirname(os.path.realpath(file))
+    mode = os.stat(folder).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return f"everyone may put another file in its place; chmod o-w {folder}"
+    return ""
 
 
 def _decoded(data: bytes, file: str) -> str:

@@ -12,7 +12,7 @@ from daemon.config.ocr import OcrConfig
 from daemon.config.section import Section
 from daemon.config.units import Count, Duration, LocalPath, Pixels, Size, WorkerCount
 from daemon.config.virus_scan import VirusScanConfig
-from daemon.config.words import Listen, MediaRange
+from daemon.config.words import Listen, MediaRange, NamePattern
 
 DEFAULT_ACCEPT = (
     "image/jpeg",
@@ -38,10 +38,10 @@ class InboxConfig(Section):
     recursive: bool = False
     watch: Literal["auto", "native", "polling"] = "auto"
     settle: Duration = 1.0
-    include: tuple[str, ...] = Field(("*",), min_length=1)
-    exclude: tuple[str, ...] = (".*", "*.part", "*.tmp", "~$*")
+    include: tuple[NamePattern, ...] = Field(("*",), min_length=1)
+    exclude: tuple[NamePattern, ...] = (".*", "*.part", "*.tmp", "~$*")
     accept: tuple[MediaRange, ...] = Field(DEFAULT_ACCEPT, min_length=1)
-    max_size: Size = 25_000_000
+    max_size: Size = Field(25_000_000, gt=0)
     max_pages: Count = 500
     max_pixels: Pixels = 100_000_000
     allow_empty: bool = False

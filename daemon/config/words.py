@@ -82,6 +82,13 @@ def check_media_range(text: str) -> str:
     return kind
 
 
+def check_name_pattern(text: str) -> str:
+    """A pattern that some name can match; raises ValueError otherwise."""
+    if not text or "\0" in text:
+        raise ValueError("an empty pattern matches no name; write * for all names, or leave it out")
+    return text
+
+
 def check_listen(text: str) -> str:
     """HOST:PORT; raises ValueError otherwise."""
     host, _, port = text.rpartition(":")
@@ -97,6 +104,7 @@ Url = Annotated[
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]
 MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
+NamePattern = Annotated[str, AfterValidator(check_name_pattern)]
 MediaRange = Annotated[str, AfterValidator(check_media_range)]
 AnswerPath = Annotated[str, AfterValidator(answer_path.check), Field(examples=["$.url"])]
 Listen = Annotated[str, AfterValidator(check_listen), Field(examples=["127.0.0.1:9180"])]

@@ -180,7 +180,10 @@ class TestKeys:
         ("key", "value", "said"),
         [
             ("max_size", "25XB", "'25XB' has no unit of size; write it like 25MB"),
-            ("max_size", "-5", "must be 0 or more"),
+            ("max_size", "-5", "must be more than 0"),
+            ("max_size", "0", "must be more than 0"),
+            ("include", '[""]', "an empty pattern matches no name; write * for all names"),
+            ("exclude", '[""]', "an empty pattern matches no name"),
             ("max_size", "9" * 400, "is too large"),
             ("max_pixels", "4k", "write it like 100MP"),
             ("max_pages", "true", "true is not a whole number"),

@@ -49,7 +49,7 @@ def made(tree: ast.AST) -> Iterator[str]:
             if (
                 code is not None
                 and " " not in code
-                and (raised or name in ("Fault", "refusal", "Disagreement"))
+                and (raised or name in ("Fault", "refusal", "Disagreement", "Unsafe"))
             ):
                 yield code
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2:

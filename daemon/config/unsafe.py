@@ -1,0 +1,80 @@
+"""What a configuration allows and should not be left unsaid: it works, and it lets others in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from daemon.children import confinement
+from daemon.config.auth import NoAuth
+from daemon.config.destinations import DestinationConfig, ServerDestinationConfig
+from daemon.config.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """One such thing: its code, what to do about it, and the key that it is about."""
+
+    code: str
+    message: str
+    key: str
+    destination: str | None = None
+
+
+def unsafe(config: Config) -> Iterator[Unsafe]:
+    """All that is unsafe about a configuration, this user and this machine."""
+    if os.geteuid() == 0:
+        yield Unsafe(
+            "runs_as_root",
+            "this is root, whose rights a mistake of ours would have; run it as a user of its own",
+            "state",
+        )
+    for lack in confinement.missing():
+        message = f"parsers cannot be confined as they should: {lack}; use a newer kernel"
+        yield Unsafe("unconfined", message, "state")
+    if config.ocr.engine == "ocrspace" and _in_clear(config.ocr.endpoint):
+        yield _secret_in_clear(config.ocr.endpoint, "ocr.endpoint", None)
+    for name, destination in config.destinations.items():
+        yield from _of_destination(name, destination)
+
+
+def _of_destination(name: str, destination: DestinationConfig) -> Iterator[Unsafe]:
+    if not isinstance(destination, ServerDestinationConfig):
+        return
+    if destination.verify is False:
+        yield Unsafe(
+            "tls_unverified",
+            "certificates are not verified, so that anyone on the way can read and answer; "
+            "name a CA file in verify",
+            f"destinations.{name}.verify",
+            name,
+        )
+    url = getattr(destination, "url", None)
+    has_secret = not isinstance(getattr(destination, "auth", NoAuth()), NoAuth)
+    if has_secret and isinstance(url, str) and _in_clear(url):
+        yield _secret_in_clear(url, f"destinations.{name}.url", name)
+
+
+def _secret_in_clear(url: str, key: str, destination: str | None) -> Unsafe:
+    return Unsafe(
+        "secret_in_clear",
+        f"the secret goes to {urlsplit(url).hostname} without TLS, where anyone on the way can "
+        "read it; use https",
+        key,
+        destination,
+    )
+
+
+def _in_clear(url: str) -> bool:
+    """Whether what is sent to a URL leaves this machine without TLS."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True

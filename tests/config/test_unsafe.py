@@ -1,0 +1,72 @@
+"""What is allowed and unsafe is told, once at the start and by `check`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.config.unsafe import unsafe
+from tests.config.writing import http, loaded
+
+TOKEN = {"auth": "{type: bearer, token_env: TOKEN}"}
+
+
+def codes(folder: Path, text: str) -> list[tuple[str, str | None]]:
+    """What is unsafe about a configuration, apart from who runs it and on what."""
+    found = unsafe(loaded(folder, text))
+    return [
+        (one.code, one.destination)
+        for one in found
+        if one.code not in ("runs_as_root", "unconfined")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://example.com/in", True),
+        ("http://192.168.1.5:8080/in", True),
+        ("http://localhost.example.com/in", True),
+        ("https://example.com/in", False),
+        ("http://localhost:8080/in", False),
+        ("http://127.0.0.5/in", False),
+        ("http://[::1]:80/in", False),
+    ],
+)
+def test_a_secret_in_clear(tmp_path: Path, url: str, told: bool) -> None:
+    """A token without TLS stays on this machine, or is warned of."""
+    found = codes(tmp_path, http(type="http", url=f"'{url}'", **TOKEN))
+    assert found == ([("secret_in_clear", "archive")] if told else [])
+
+
+def test_no_secret_no_warning(tmp_path: Path) -> None:
+    """Plain http without a secret is a choice that we leave to others."""
+    assert codes(tmp_path, http(type="http", url="http://example.com/in")) == []
+
+
+def test_certificates_that_are_not_verified(tmp_path: Path) -> None:
+    """It has to be said twice in the file, and is said again at every start."""
+    keys = {"type": "http", "url": "https://example.com/in", "verify": "false"}
+    found = codes(tmp_path, http(**keys, allow_insecure="true"))
+    assert found == [("tls_unverified", "archive")]
+
+
+def test_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root is told that it is too much; another user is not."""
+    config = loaded(tmp_path, http(type="http", url="https://example.com/in"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert [one.code for one in unsafe(config)] == ["runs_as_root"]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert list(unsafe(config)) == []
+
+
+def test_a_kernel_that_cannot_confine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a parser could do there is said in words."""
+    config = loaded(tmp_path, http(type="http", url="https://example.com/in"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("daemon.children.landlock.version", lambda: 0)
+    (only,) = unsafe(config)
+    assert only.code == "unconfined"
+    assert "can read other files" in only.message
