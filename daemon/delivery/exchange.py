@@ -27,8 +27,6 @@ from daemon.errors import DeliveryError
 from daemon.limits import Limits
 
 _SAFE_TO_REPEAT: Final = frozenset({"PUT", "HEAD", "OPTIONS", "GET", "DELETE", "PROPFIND", "MKCOL"})
-_MARKED_SAFE: Final = ("Idempotency-Key", "Upload-Offset")
-"""Headers by which a server tells a repeated request from a second one."""
 
 
 class StaleError(Exception):
@@ -65,9 +63,7 @@ class Exchange:
         self._head = _head(request, url)
         self._limits = limits
         self.round_trip: float | None = None
-        self._may_repeat = self._method in _SAFE_TO_REPEAT or any(
-            name in request.headers for name in _MARKED_SAFE
-        )
+        self._may_repeat = self._method in _SAFE_TO_REPEAT or "Idempotency-Key" in request.headers
 
     def run(self, channel: Channel) -> Answer:
         """Send and read; raises StaleError at most once, where the request is to be repeated."""

@@ -15,6 +15,7 @@ from daemon.errors import DeliveryError, Kind
 
 _TRANSIENT: Final[Mapping[int, tuple[str, str]]] = {
     408: ("server_timeout", "the server waited too long for the file"),
+    423: ("server_locked", "the server has the file locked"),
     425: ("too_early", "the server does not want the request yet"),
     429: ("too_many_requests", "the server asks for fewer requests"),
     500: ("server_error", "the server failed"),

@@ -50,6 +50,12 @@ class Servers:
             self._made[name] = start()
         return self._made[name]  # type: ignore[return-value]
 
+    def folder(self, name: str) -> Path:
+        """A new folder for a server's files."""
+        path = self._folder / name
+        path.mkdir()
+        return path
+
     def run(
         self,
         command: Sequence[str],

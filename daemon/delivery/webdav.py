@@ -1,0 +1,214 @@
+"""A WebDAV share: written under a temporary name, then moved, never over another file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from daemon import turns
+from daemon.config.destinations import WebdavDestinationConfig
+from daemon.delivery.body import Envelope, open_parcel
+from daemon.delivery.client import Client
+from daemon.delivery.credentials import credentials_of
+from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress, Resume
+from daemon.delivery.share import Share
+from daemon.delivery.share_check import check_share
+from daemon.delivery.share_place import Memory, Place
+from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
+from daemon.limits import DEFAULT, Limits
+
+_TRIES: Final = 10
+_PAUSE: Final = 0.1
+"""Seconds between two tries to remove a file that is locked."""
+_MOST_FOLDERS: Final = 10_000
+"""Folders that are remembered as made."""
+
+
+class WebdavDestination:
+    """Delivers to a folder that exists; what lies there is never replaced.
+
+    Raises ConfigError on construction where the secret or a certificate cannot be read.
+    """
+
+    def __init__(
+        self, name: str, config: WebdavDestinationConfig, *, limits: Limits = DEFAULT
+    ) -> None:
+        self.name = name
+        self._config = config
+        self._limits = limits
+        self._client = Client(
+            name,
+            config,
+            config.url,
+            headers=config.headers,
+            credentials=credentials_of(config.auth, f"destinations.{name}.auth"),
+            limits=limits,
+        )
+        self._share = Share(self._client, config.url.rstrip("/") + "/")
+        self._made: set[str] = set()
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        """Make one attempt; errors as the seam says."""
+        if stop.is_set():
+            raise StoppedError
+        memory = Memory(parcel.resume)
+        place = Place(self._share.root, self._config.name, parcel, memory.attempts)
+        there = self._finish_earlier(place, memory, parcel, stop)
+        if there is not None:
+            progress(parcel.size)
+        else:
+            there = self._attempt(place, memory, parcel, progress, stop)
+        self._tidy(memory.left, stop)
+        return there
+
+    def check(self) -> list[Finding]:
+        """Reach the server and its folder, and try our rights there; leaves nothing behind."""
+        return check_share(self._share)
+
+    def abandon(self, resume: Resume) -> None:
+        """Remove what unfinished attempts left under their temporary names."""
+        memory = Memory(resume)
+        for url in memory.urls:
+            if url.startswith(self._share.root):
+                self._share.remove(url)
+        memory.forget()
+
+    def discard(self, acknowledgement: Acknowledgement) -> bool:
+        """Remove one file that a benchmark delivered; tells whether it is gone."""
+        try:
+            self._share.remove(acknowledgement.location or "")
+        except DeliveryError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._client.close()
+
+    def _attempt(
+        self,
+        place: Place,
+        memory: Memory,
+        parcel: Parcel,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> Acknowledgement:
+        try:
+            self._upload(place, memory, parcel, progress, stop)
+            return self._name(place, place.temporary, parcel, stop)
+        except (DeliveryError, StoppedError) as error:
+            if not (memory.whole and error.kind is Kind.TRANSIENT):
+                over = error.kind is not Kind.TRANSIENT or isinstance(error, StoppedError)
+                if not (over and self._tidy([place.temporary], stop)):
+                    memory.keep_left(place.temporary)
+            raise
+
+    def _upload(
+        self,
+        place: Place,
+        memory: Memory,
+        parcel: Parcel,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        """Write the temporary file; of a large one it is looked up, and kept, what is there."""
+        descriptor = open_parcel(parcel)
+        try:
+            self._make_folders(place, stop)
+            body = self._client.body(descriptor, parcel, Envelope(), stop=stop, progress=progress)
+            try:
+                self._share.put(place.temporary, body, parcel.media_type)
+            except DeliveryError as error:
+                if error.code == "target_missing":
+                    self._made.clear()  # somebody removed folders that we made
+                raise
+        finally:
+            os.close(descriptor)
+        if parcel.size <= self._limits.answer_body:
+            return
+        found = self._share.look(place.temporary, stop)
+        if found is None or found.size not in (None, parcel.size):
+            raise DeliveryError("upload_lost", "the server does not have all that it took")
+        memory.keep_whole(place.temporary, found.tag)
+
+    def _finish_earlier(
+        self, place: Place, memory: Memory, parcel: Parcel, stop: threading.Event
+    ) -> Acknowledgement | None:
+        """End a delivery whose large file an earlier attempt brought there whole."""
+        if memory.whole is None or not place.holds(memory.whole):
+            return None
+        ours = memory.tag, parcel.size
+        found = self._share.look(memory.whole, stop)
+        if found is not None:
+            if (found.tag, found.size) == ours:
+                return self._name(place, memory.whole, parcel, stop)
+            return None
+        for url in place.names if memory.tag else []:
+            found = self._share.look(url, stop)
+            if found is not None and (found.tag, found.size) == ours:
+                return Acknowledgement(bytes=parcel.size, location=url)
+        return None
+
+    def _name(
+        self, place: Place, temporary: str, parcel: Parcel, stop: threading.Event
+    ) -> Acknowledgement:
+        """Move the temporary file to the first name that is free, or find it there already."""
+        for url in place.names:
+            moved = self._share.move(temporary, url, stop)
+            if moved is not None:
+                return Acknowledgement(
+                    bytes=parcel.size, location=url, http_status=moved.status_code
+                )
+            if self._is_ours(url, parcel, stop):
+                self._tidy([temporary], stop)
+                return Acknowledgement(bytes=parcel.size, location=url)
+        raise DeliveryError(
+            "name_taken", "every name for this file is taken on the share", kind=Kind.PERMANENT
+        )
+
+    def _is_ours(self, url: str, parcel: Parcel, stop: threading.Event) -> bool:
+        """Whether a small file has our content, as after an answer that was lost.
+
+        Large ones are known by their tag before they are sent again.
+        """
+        if parcel.size > self._limits.answer_body:
+            return False
+        content = self._share.content(url, stop)
+        return content is not None and hashlib.sha256(content).hexdigest() == parcel.sha256
+
+    def _make_folders(self, place: Place, stop: threading.Event) -> None:
+        if not place.folders or place.folders[-1] in self._made:
+            return
+        if len(self._made) > _MOST_FOLDERS:
+            self._made.clear()
+        for url in place.folders:
+            if url not in self._made:
+                self._share.make_folder(url, stop)
+                self._made.add(url)
+
+    def _tidy(self, urls: Sequence[str], stop: threading.Event) -> bool:
+        """Remove files that nobody needs; tells whether all are gone.
+
+        A server may have one of them locked for a moment, while it notices that we hung up.
+        """
+        gone = [self._remove(url, stop) for url in urls]
+        return all(gone)
+
+    def _remove(self, url: str, stop: threading.Event) -> bool:
+        for _ in range(_TRIES):
+            try:
+                self._share.remove(url, stop)
+            except DeliveryError as error:
+                if error.code != "server_locked":
+                    return False
+            except (StoppedError, EnvironmentFaultError):
+                return False
+            else:
+                return True
+            with turns.waiting():
+                time.sleep(_PAUSE)
+        return False
