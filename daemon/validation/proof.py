@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Callable
@@ -29,6 +30,8 @@ _PARSER_ERRORS = (
     AttributeError,
     struct.error,
 )
+_DENIED = (None, errno.EPERM, errno.EACCES, errno.EROFS)
+"""Said of what a parser wanted to do and may not; its own file is open, and need not be asked for."""
 _CUT_OFF = "the file ends before its content does"
 
 
@@ -66,7 +69,7 @@ def _fault(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> Fault | None:
     except RefusedError as error:
         return error.fault
     except _PARSER_ERRORS as error:
-        if isinstance(error, OSError) and error.errno and is_environment(error):
+        if isinstance(error, OSError) and error.errno not in _DENIED and is_environment(error):
             raise environment_fault(error, "reading a file to prove it") from error
         if is_probably_cut_off(file, bounds.media_type):
             return Fault("truncated", _CUT_OFF, Kind.PERMANENT)

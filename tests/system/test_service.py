@@ -32,7 +32,7 @@ def test_the_readme_installs_the_service(outcomes: Mapping[str, Outcome]) -> Non
 
 
 def test_the_unit_is_sound_and_hardened(outcomes: Mapping[str, Outcome]) -> None:
-    """systemd finds no fault in the unit and rates its exposure 1.5 or less."""
+    """systemd finds no fault in the unit and rates its exposure 1.2 or less."""
     passed(outcomes, "unit_is_sound")
 
 
@@ -55,6 +55,14 @@ def test_no_library_keeps_notes_of_its_own(outcomes: Mapping[str, Outcome]) -> N
 def test_a_broken_file_is_rejected(outcomes: Mapping[str, Outcome]) -> None:
     """A cut-off picture lands in rejected/ with its sidecar."""
     passed(outcomes, "broken_file_is_rejected")
+
+
+@pytest.mark.reliability(
+    "Least privilege", "parsers of the installed service", "confined under the unit's hardening"
+)
+def test_children_are_confined(outcomes: Mapping[str, Outcome]) -> None:
+    """The unit lets the children give up what they can."""
+    passed(outcomes, "children_are_confined")
 
 
 def test_a_killed_service_comes_back_and_finishes(outcomes: Mapping[str, Outcome]) -> None:
