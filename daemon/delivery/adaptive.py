@@ -89,7 +89,8 @@ class AdaptiveLimit:
     """Finds the largest number of deliveries that brings neither refusals nor a loss of goodput.
 
     Args: `maximum` is never exceeded; `remembered` is what `memory` gave in an earlier run. All
-    times are wall-clock seconds. Not safe for several threads at once.
+    times are wall-clock seconds. `changes` grows whenever `limit` or `memory` changes. Not safe for
+    several threads at once.
     """
 
     def __init__(self, maximum: int, remembered: Mapping[str, JSON] | None = None) -> None:
@@ -170,6 +171,7 @@ class AdaptiveLimit:
         self._proved_since_cut = True
         if self.limit > best:
             self._proven.append(self.limit)
+            self.changes += 1
             if self._ceiling is None:
                 self._stride *= 2
             elif self.limit >= self._ceiling.at:

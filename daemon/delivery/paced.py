@@ -28,7 +28,8 @@ _OUT_OF_TIME: Final = frozenset(
 )
 
 Remember = Callable[[Mapping[str, JSON]], None]
-"""Called with what is to be `remembered` by the next start, each time that it changes."""
+"""Called with what is to be `remembered` by the next start, each time that it changes; soon done.
+"""
 
 
 class PacedDestination:
@@ -82,9 +83,9 @@ class PacedDestination:
         finally:
             with self._lock:
                 self._under_way -= 1
-            if found.changes != self._told:
-                self._told = found.changes
-                self._remember(found.memory())
+                if found.changes != self._told:
+                    self._told = found.changes
+                    self._remember(found.memory())
         return acknowledgement
 
     def _learn(self, found: AdaptiveLimit, start: Start, error: DeliveryError) -> None:

@@ -171,3 +171,60 @@ def test_answers_about_one_file_do_not_pause(outcome: Parked | Failed) -> None:
     with breaker.admission() as first:
         first.report(outcome)
     assert breaker.paused_until is None
+
+
+def test_lane_follows_its_limit() -> None:
+    """A larger limit is used with the next task that ends; a smaller one as tasks end."""
+    held: list[Callable[[], None]] = []
+    limit = 1
+    lane = Lane(lambda: limit, held.append)
+    for _ in range(6):
+        lane.submit(lambda: None)
+    assert lane.in_flight == 1
+    limit = 3
+    held.pop(0)()
+    assert lane.in_flight == 3
+    limit = 1
+    held.pop(0)()
+    held.pop(0)()
+    assert (lane.in_flight, lane.waiting) == (1, 2)
+
+
+def test_a_pause_holds_up_all_and_ends_by_itself() -> None:
+    """What a server asks for is granted by every file, and nothing has to end the pause."""
+    began = threading.Event()
+    lane = Lane(lambda: 4, lambda task: task())
+    lane.pause(0.05)
+    lane.submit(began.set)
+    assert not began.is_set()
+    assert lane.paused_for > 0
+    assert began.wait(10)
+
+
+def test_those_that_come_back_wait_for_the_end_of_a_pause_too() -> None:
+    """A delivery whose own wait is over does not ask again before it may."""
+    threads: list[threading.Thread] = []
+    lane = Lane(lambda: 1, in_threads(threads))
+    back = threading.Event()
+
+    def sleeps() -> None:
+        lane.pause(0.2)
+        lane.sleep(0.001, threading.Event())
+        assert not lane.paused_for
+        back.set()
+
+    lane.submit(sleeps)
+    assert back.wait(10)
+
+
+def test_a_closed_lane_pauses_no_more() -> None:
+    """At the end of the daemon what waits comes to know it at once."""
+    began: list[int] = []
+    lane = Lane(lambda: 4, lambda task: task())
+    lane.pause(3600)
+    lane.submit(lambda: began.append(1))
+    lane.close()
+    assert began == [1]
+    lane.pause(3600)
+    lane.submit(lambda: began.append(2))
+    assert began == [1, 2]

@@ -1,0 +1,74 @@
+"""The daemon finds out how much a destination takes at once, says so, and remembers it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from daemon.jobs.model import State
+from daemon.observing.events import Event
+from tests.crowding import Crowding
+from tests.receiver import Receiver, ok, status
+from tests.running import Daemon, http
+from tests.waiting import wait_until
+
+DELIVER = "deliver: [server]"
+
+
+def test_the_number_is_found_shown_and_kept_over_a_restart(tmp_path: Path) -> None:
+    """No file pays for the search with an attempt; the next start begins with what was found."""
+    server = Crowding(3, 0.02)
+    with Receiver(otherwise=server.reply) as receiver:
+        rest = "workers: 12\n" + http(receiver.url, "    concurrency: {max: 12}\n")
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
+        for number in range(120):
+            daemon.drop(f"{number}.bin", b"%d" % number)
+        with daemon:
+            jobs = daemon.wait_for(State.DONE, 120)
+            assert {job.deliveries[0].attempts for job in jobs} == {1}
+            lane = daemon.service._pipeline.lanes()["server"]
+            assert lane["limit"] == 3
+            assert lane["max"] == 12
+        refused = server.refused
+        assert refused
+        with daemon:
+            assert daemon.service._pipeline.lanes()["server"]["limit"] == 3
+            for number in range(40):
+                daemon.drop(f"again-{number}.bin", b"again %d" % number)
+            daemon.wait_for(State.DONE, 160)
+        assert server.refused <= refused + 1
+
+
+def test_a_server_that_asks_for_a_rest_gets_it_from_every_file(tmp_path: Path) -> None:
+    """One 429 with Retry-After, not one for each file that waits."""
+    with Receiver(status(429, Retry_After="1"), otherwise=ok()) as receiver:
+        extra = "    concurrency: {max: 1}\n"
+        rest = http(receiver.url, extra).replace("max: 50ms", "max: 5s")
+        with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
+            for number in range(10):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            wait_until(
+                lambda: daemon.service._pipeline.lanes()["server"]["paused_for"], "the pause"
+            )
+            daemon.wait_for(State.DONE, 10)
+            assert len(daemon.log.of(Event.DELIVERY_ATTEMPT_FAILED)) == 1
+        assert len(receiver.requests) == 11
+
+
+def test_a_stop_does_not_wait_for_the_end_of_a_rest(tmp_path: Path) -> None:
+    """What waits goes back to the queue and is delivered by the next daemon."""
+    with Receiver(status(429, Retry_After="30"), otherwise=ok()) as receiver:
+        extra = "    concurrency: {max: 1}\n"
+        rest = http(receiver.url, extra).replace("max: 50ms", "max: 60s")
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
+        with daemon:
+            for number in range(5):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            wait_until(
+                lambda: daemon.service._pipeline.lanes()["server"]["paused_for"], "the pause"
+            )
+            began = time.monotonic()
+        assert time.monotonic() - began < 4
+        assert len(receiver.requests) == 1
+        with daemon:
+            daemon.wait_for(State.DONE, 5)
