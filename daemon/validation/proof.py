@@ -31,7 +31,7 @@ _PARSER_ERRORS = (
     struct.error,
 )
 _DENIED = (None, errno.EPERM, errno.EACCES, errno.EROFS)
-"""Said of what a parser wanted to do and may not; its own file is open, and need not be asked for."""
+"""Said of what a parser wanted to do and may not: its own file is open already."""
 _CUT_OFF = "the file ends before its content does"
 
 

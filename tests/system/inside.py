@@ -149,7 +149,7 @@ def broken_file_is_rejected() -> str:
 
 
 def children_are_confined() -> str:
-    """Under the unit's own filter of system calls a child adds its filter, and Landlock is there."""
+    """Under the unit's own filter of system calls a child adds its own, and Landlock is there."""
     main = shown("MainPID")
     children = []
     for status in Path("/proc").glob("[0-9]*/status"):
