@@ -28,7 +28,6 @@ POINTS: Mapping[str, str] = {
     # a start
     "start.folders": "a folder of ours is made, its name not synced",
     "start.tidied": "a file that a crash had left was removed",
-    "start.reclaimed": "a file whose claim was lost is in work/ again",
     "start.recovering": "what was running is still called running",
     "start.recovered": "what was running is queued again",
     # claim and verdict

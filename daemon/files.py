@@ -40,6 +40,7 @@ _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # sys/stdio.h, macOS
 _AT_FDCWD = -100
 _MODE = 0o640
+_FOLDER_MODE = 0o777
 _LATEST = (1 << 63) - 1  # nanoseconds since 1970: the year 2262
 _blocks = threading.local()
 
@@ -136,6 +137,22 @@ def sync_folders(paths: Iterable[bytes]) -> None:
         sync_folder(path)
 
 
+def make_folder(path: bytes, mode: int) -> None:
+    """Make a folder, and those above it that are missing, so that their names outlast a crash."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path) or b"."
+    make_folder(above, _FOLDER_MODE)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    crashpoint("start.folders")
+    with contextlib.suppress(PermissionError):  # what we may not list we cannot sync
+        sync_folder(above)
+
+
 def write_new(path: bytes, data: bytes) -> int:
     """Write a file anew and return its descriptor, not yet synced; the caller syncs and closes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -217,7 +234,11 @@ def move_new(source: bytes, target: bytes, *, temporary: bytes) -> None:
         return
     copy_durably(source, temporary)
     crashpoint("copy.copied")
-    rename_new(temporary, target)
+    try:
+        rename_new(temporary, target)
+    except FileExistsError:
+        os.unlink(temporary)
+        raise
     crashpoint("copy.named")
     sync_folder(os.path.dirname(target))
     os.unlink(source)

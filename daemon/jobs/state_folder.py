@@ -12,7 +12,7 @@ from typing import Any
 
 from daemon.clock import Clock
 from daemon.errors import AlreadyRunningError, LedgerError
-from daemon.files import environment_fault, lock_exclusively
+from daemon.files import environment_fault, lock_exclusively, make_folder
 from daemon.jobs.sqlite_store import SqliteJobStore
 from daemon.limits import DEFAULT, Limits
 
@@ -30,7 +30,7 @@ class StateFolder:
     def make(self) -> None:
         """Make the folder for its owner alone; raises EnvironmentFaultError."""
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(os.fsencode(self.path), 0o700)
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from daemon.files import make_folder
 from daemon.jobs.model import Job
 from daemon.sidecar.names import sidecar_name, target_name
 from daemon.sidecar.read import DamagedSidecarError, read
@@ -47,7 +48,7 @@ class NameChooser:
         parent, base = os.path.split(job.path)
         place = os.path.join(folder, parent) if parent else folder
         if place not in self._made:
-            os.makedirs(place, mode=0o750, exist_ok=True)
+            make_folder(place, 0o750)
             self._made.add(place)
 
         def taken(name: bytes) -> bool:

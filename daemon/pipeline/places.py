@@ -18,6 +18,7 @@ from daemon.files import (
     identity,
     is_environment,
     is_same,
+    make_folder,
     move_new,
     open_regular,
     rename_new,
@@ -72,7 +73,7 @@ class Places:
             return
         for folder in (self.work, self.done, self.rejected):
             try:
-                os.makedirs(folder, mode=0o700 if folder == self.work else 0o750, exist_ok=True)
+                make_folder(folder, 0o700 if folder == self.work else 0o750)
             except OSError as error:
                 raise environment_fault(error, f"the folder {os.fsdecode(folder)}") from error
         ours = (self.work, self.done, self.rejected, *(() if self.keep else (self.inbox,)))
@@ -159,7 +160,7 @@ class Places:
             try:
                 rename_new(source, target)
             except FileNotFoundError:
-                os.makedirs(self.work, mode=0o700, exist_ok=True)
+                make_folder(self.work, 0o700)
                 rename_new(source, target)
             crashpoint("claim.renamed")
         except (FileNotFoundError, NotADirectoryError):
@@ -182,7 +183,7 @@ class Places:
             return Claim.GONE
         unlink_if_there(sidecar)
         crashpoint("retry.sidecar_removed")
-        os.makedirs(self.work, mode=0o700, exist_ok=True)
+        make_folder(self.work, 0o700)
         move_new(source, target, temporary=target + b".copy")
         crashpoint("retry.fetched")
         return Claim.OURS

@@ -320,6 +320,20 @@ def test_a_changed_file_that_already_has_another_job_ends_the_old_one(
     assert len(store.take("box", 9)) == 1
 
 
+def test_a_changed_file_that_another_job_has_claimed_meanwhile_ends_the_old_one(
+    store: JobStore, clock: Ticking
+) -> None:
+    """The file is on its way as another job; the old one would wait for a file that never comes."""
+    job = _take_one(store)
+    store.admit([sighting(inode=9)], keep=False)
+    (other,) = store.take("box", 9)
+    store.write([Unclaimed(job.id, clock.wall)])
+    found = store.get(job.id)
+    assert found is not None
+    assert found.state is State.CANCELLED
+    assert other.id in store.history(job.id)[-1].detail
+
+
 def test_history_tells_what_happened_in_order(store: JobStore) -> None:
     """`show` answers where a file is and why."""
     job = _take_one(store)

@@ -117,8 +117,11 @@ UPDATE jobs SET state = :state, ready_at = :ready_at, updated = :now WHERE id = 
 UPDATE jobs SET state = 'queued', claimed = 0, ready_at = :ready_at, updated = :now WHERE id = :id;
 
 -- name: unclaimed_rival
+-- Another job for what lies at a path now: one in the queue, or any that is newer.
 SELECT id FROM jobs
-WHERE inbox = :inbox AND path = :path AND claimed = 0 AND state = 'queued' AND id <> :id;
+WHERE inbox = :inbox AND path = :path AND id <> :id
+  AND (id > :id OR (claimed = 0 AND state = 'queued'))
+LIMIT 1;
 
 -- name: recover
 -- After a start nothing is running: what was goes back to the queue, its results kept.
