@@ -31,6 +31,7 @@ from daemon.delivery.tus_server import TusServer
 from daemon.errors import DeliveryError, InboxdError, StoppedError
 from daemon.files import Identity, identity
 
+_CUT: Final = frozenset({"connection_reset", "no_answer"})
 _SETBACKS: Final = 2
 """How often, within one attempt, a server may lose an upload or go back in it."""
 
@@ -117,7 +118,11 @@ class TusDestination:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at one delivery; `status` and `response` are of the last answer that counts."""
+    """One attempt at one delivery.
+
+    `status` and `response` are of the last answer that counts; `cut` tells that the connection was
+    lost once, after which the attempt went on where the server was.
+    """
 
     config: TusDestinationConfig
     server: TusServer
@@ -126,6 +131,7 @@ class _Attempt:
     progress: Progress
     stop: threading.Event
     opened: Identity
+    cut: bool = False
     status: int | None = None
     response: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -135,7 +141,7 @@ class _Attempt:
         upload, offset = self._taken_up() or self._begun()
         setbacks = 0
         while offset < size:
-            reached = self._append(upload, offset)
+            reached = self._append_or_look(upload, offset)
             if reached is None or reached <= offset:
                 setbacks += 1
                 if setbacks > _SETBACKS:
@@ -189,6 +195,16 @@ class _Attempt:
         if offset is None:
             raise tus_protocol.broken("does not know the upload that it has begun", self.status)
         return upload, offset
+
+    def _append_or_look(self, upload: Upload, offset: int) -> int | None:
+        """The same as `_append`; the first time that the connection breaks, the server is asked."""
+        try:
+            return self._append(upload, offset)
+        except DeliveryError as error:
+            if error.code not in _CUT or self.cut:
+                raise
+            self.cut = True
+            return self.server.offset(upload, self.parcel.size, self.stop)
 
     def _append(self, upload: Upload, offset: int) -> int | None:
         """Send all that remains; returns how much the server has then, None where it lost it."""

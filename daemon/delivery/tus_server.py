@@ -20,6 +20,8 @@ from daemon.errors import DeliveryError, Kind
 
 _VERSION: Final = {"Tus-Resumable": tus_protocol.VERSION}
 _OFFER_LASTS: Final = 3600.0
+_NO_OFFER: Final = frozenset({400, 404, 405, 501})
+"""Answers to OPTIONS of servers that say nothing about themselves, and may take uploads."""
 _NOT_THERE: Final = frozenset({404, 410})
 _MAY_NOT_BE_THERE: Final = frozenset({403, 404, 410})
 """Answers to HEAD that mean that there is no such upload, or no longer."""
@@ -54,7 +56,7 @@ class TusServer:
         known = self._offer
         if known is None or known[0] < time.monotonic():
             response = self.home.send(self._options(), stop=stop)
-            if response.status_code >= 500:
+            if not (200 <= response.status_code < 300 or response.status_code in _NO_OFFER):
                 raise self.home.refusal(response)
             lasts = time.monotonic() + _OFFER_LASTS
             known = self._offer = (lasts, Offer.of(response.headers))
