@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +12,11 @@ from tests.delivery.servers import Servers
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
     """Starts servers that live as long as the tests do."""
-    started = Servers(tmp_path_factory.mktemp("servers"))
-    yield started
-    started.close()
+    with tempfile.TemporaryDirectory(prefix="inboxd-servers-") as folder:
+        path = Path(folder)
+        path.chmod(0o755)  # some of them go over to a user of their own
+        started = Servers(path)
+        yield started
+        started.close()

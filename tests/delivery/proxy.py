@@ -173,7 +173,7 @@ def answer(status: int, then: str = "close", **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def fault(passing: Passing) -> None:
-        lines = [f"HTTP/1.1 {status} Because", "Content-Length: 0"]
+        lines = [f"HTTP/1.1 {status} Because", "Content-Length: 0", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in named.items()]
         passing.say("\r\n".join([*lines, "", ""]).encode("latin-1"))
         passing.request.status = status
@@ -194,6 +194,7 @@ class Proxy:
         self._target = port
         self._tls = tls
         self._faults: dict[int, Fault] = {}
+        self._at_body: tuple[int, Fault] | None = None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -210,17 +211,26 @@ class Proxy:
         with self._lock:
             self._faults[len(self.requests) + number] = fault
 
+    def at_body(self, size: int, fault: Fault) -> None:
+        """Make the next request with a body of at least so many bytes meet a fault."""
+        with self._lock:
+            self._at_body = size, fault
+
     def forget(self) -> None:
         """Begin anew: no requests came by, no faults wait."""
         with self._lock:
             self.requests.clear()
             self._faults.clear()
+            self._at_body = None
             self.always = passed_on
 
     def took(self, request: Passed) -> Fault:
         """Note a request and say what becomes of it."""
         with self._lock:
             self.requests.append(request)
+            if self._at_body is not None and request.length >= self._at_body[0]:
+                (_, fault), self._at_body = self._at_body, None
+                return fault
             return self._faults.pop(len(self.requests), self.always)
 
     def __enter__(self) -> Self:
