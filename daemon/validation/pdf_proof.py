@@ -8,6 +8,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from daemon.errors import RefusedError
+from daemon.validation.active_content import active_content
 from daemon.validation.bounds import Bounds
 from daemon.validation.verdict import Check
 
@@ -15,14 +16,6 @@ _READING_DPI = 150
 """The resolution that a page is measured at."""
 _OPENED = 50
 """Pages whose content is parsed; of the others only the size is asked for."""
-_BLOCK = 1 << 20
-_OVERLAP = 16
-_ACTIVE = {
-    b"/JavaScript": "JavaScript",  # ISO 32000-2, 12.6.4.17
-    b"/Launch": "launch actions",  # the same, 12.6.4.6
-    b"/EmbeddedFile": "embedded files",  # the same, 7.11.4
-    b"/XFA": "an XFA form",  # XFA 3.3
-}
 
 
 def prove_pdf(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
@@ -31,7 +24,7 @@ def prove_pdf(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
     Raises RefusedError for one that needs a password, has no pages or is over a bound, and
     PdfiumError for what is broken.
     """
-    named = _named_actions(file)
+    named = active_content(file)
     file.seek(0)
     try:
         document = pypdfium2.PdfDocument(file)
@@ -61,17 +54,6 @@ def _prove_pages(document: pypdfium2.PdfDocument, bounds: Bounds) -> None:
         bounds.check_sum(total)
         if index < _OPENED:
             document.get_page(index).close()
-
-
-def _named_actions(file: BinaryIO) -> set[str]:
-    """What the bytes of the file name outright; what is packed in object streams is not seen."""
-    found: set[str] = set()
-    last = b""
-    while block := file.read(_BLOCK):
-        searched = last + block
-        found.update(what for word, what in _ACTIVE.items() if word in searched)
-        last = block[-_OVERLAP:]
-    return found
 
 
 def _flag(document: pypdfium2.PdfDocument, named: set[str], checks: list[Check]) -> None:

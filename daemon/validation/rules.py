@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -21,6 +23,8 @@ class Rules:
     max_pages: int
     max_pixels: int
     allow_empty: bool = False
+    owners: frozenset[int] | None = None
+    """Users whose files may have other names elsewhere; None for all."""
 
     @classmethod
     def from_inbox(cls, inbox: InboxConfig) -> Rules:
@@ -31,12 +35,35 @@ class Rules:
             max_pages=inbox.max_pages,
             max_pixels=inbox.max_pixels,
             allow_empty=inbox.allow_empty,
+            owners=_owners(inbox),
         )
 
 
 def refusal(code: str, message: str) -> Fault:
     """A verdict against a file."""
     return Fault(code, message, Kind.PERMANENT)
+
+
+def _owners(inbox: InboxConfig) -> frozenset[int]:
+    """The daemon's user and the owner of the inbox."""
+    found = {os.geteuid()}
+    with contextlib.suppress(OSError):
+        found.add(os.stat(inbox.path).st_uid)
+    return frozenset(found)
+
+
+def judge_links(names: int, owner: int, rules: Rules) -> Fault | None:
+    """Whether a file of so many names may be one that belongs to somebody else.
+
+    Where fs.protected_hardlinks is off (sysctl), anyone can make a name in the inbox for a file
+    that only the daemon may read.
+    """
+    if names < 2 or rules.owners is None or owner in rules.owners:
+        return None
+    return refusal(
+        "hard_link",
+        "it is one more name of a file that belongs to another user; drop a copy instead",
+    )
 
 
 def judge_size(size: int, rules: Rules) -> Fault | None:

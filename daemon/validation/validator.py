@@ -20,7 +20,8 @@ from daemon.validation.bounds import Bounds
 from daemon.validation.content import Content, check_unchanged, read_content
 from daemon.validation.kinds import PROVABLE, claimed_type, settled_type
 from daemon.validation.media_type import detect
-from daemon.validation.rules import Rules, judge_size, judge_type, refusal
+from daemon.validation.polyglots import also
+from daemon.validation.rules import Rules, judge_links, judge_size, judge_type, refusal
 from daemon.validation.scanning import Guard, judge_scan
 from daemon.validation.signatures import UNKNOWN
 from daemon.validation.verdict import Check, Verdict
@@ -84,6 +85,8 @@ class Validator:
         """The verdict on an open file."""
         before = os.fstat(descriptor)
         size = before.st_size
+        if fault := judge_links(before.st_nlink, before.st_uid, rules):
+            return Verdict(size, None, None, (Check("file", False, "a hard link"),), fault)
         if fault := judge_size(size, rules):
             return Verdict(size, None, None, (Check("size", False, f"{size} bytes"),), fault)
         content, checks, fault = self._read(descriptor, before, stop)
@@ -94,6 +97,8 @@ class Validator:
         media_type = _media_type(content, name)
         seen, fault = judge_type(media_type, name, rules)
         checks += seen
+        if others := also(media_type, content.head, content.tail):
+            checks += (Check("polyglot", False, f"the file is also {' and '.join(others)}"),)
         if fault is None:
             proven, fault = self._prove(descriptor, media_type, rules, stop)
             checks += proven

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from typing import Any
 
@@ -200,3 +201,18 @@ def lying_heic(width: int, height: int) -> bytes:
     data = heic()
     place = data.index(b"ispe") + 8
     return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
+
+
+def packed_objects_pdf(hidden: bytes) -> bytes:
+    """A PDF with an object stream (ISO 32000-2, 7.5.7) that holds an object nobody points to."""
+    inside = b"9 0 " + hidden
+    return pdf(stream(zlib.compress(inside), b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode"))
+
+
+def archive(files: dict[str, bytes] | None = None) -> bytes:
+    """A ZIP archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packer:
+        for name, content in (files or {"a.txt": b"text"}).items():
+            packer.writestr(name, content)
+    return buffer.getvalue()

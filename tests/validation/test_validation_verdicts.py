@@ -209,7 +209,7 @@ def test_every_code_of_the_table_is_reached(inspect: Inspect) -> None:
     section = CODES.read_text().partition("## Refusals of a file")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     provoked = {row[0] for row in REFUSED}
-    elsewhere = {"type_not_accepted", "not_a_regular_file", "not_readable"}
+    elsewhere = {"type_not_accepted", "not_a_regular_file", "not_readable", "hard_link"}
     assert documented == provoked | elsewhere | {"virus_found", "not_scanned"}
 
 
@@ -291,6 +291,54 @@ def test_active_content_is_flagged_and_not_refused(
     verdict = inspect(samples.pdf(action), "r.pdf")
     assert verdict.accepted
     assert what in notes(verdict)["active_content"]
+
+
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        ("JavaScript", samples.pdf(b"<</S/J#61v#61Script/JS(app.alert\\(1\\))>>")),
+        ("launch actions", samples.packed_objects_pdf(b"<</S/Launch/F(cmd.exe)>>")),
+        ("JavaScript", samples.packed_objects_pdf(b"<</S/JavaScript/JS(1)>>")),
+    ],
+)
+def test_active_content_does_not_hide(inspect: Inspect, what: str, content: bytes) -> None:
+    """Neither in escaped names nor in packed object streams."""
+    verdict = inspect(content, "r.pdf")
+    assert verdict.accepted
+    assert what in notes(verdict)["active_content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "added", "said"),
+    [
+        ("r.jpg", samples.archive(), "also a ZIP archive"),
+        ("drawn.pdf", samples.archive(), "also a ZIP archive"),
+        ("r.gif", b"<script>alert(1)</script>", "also a web page or script"),
+        ("alpha.png", b"<?php system('id'); ?>", "also a web page or script"),
+    ],
+)
+def test_what_is_two_things_at_once_is_noted(
+    inspect: Inspect, name: str, added: bytes, said: str
+) -> None:
+    """A picture that other programs take for something else is delivered as it is, with a note."""
+    assert said in notes(inspect(GOOD[name] + added, name))["polyglot"]
+
+
+def test_a_hard_link_to_anothers_file_is_refused(validator: Validator, tmp_path: Path) -> None:
+    """Who may not read a file can make a name for it; files of ours may have two names."""
+    path = tmp_path / "r.jpg"
+    path.write_bytes(GOOD["r.jpg"])
+    (tmp_path / "elsewhere").hardlink_to(path)
+
+    def look(owners: frozenset[int] | None) -> str | None:
+        rules = replace(EVERYTHING, owners=owners)
+        return code(validator.inspect(bytes(path), b"r.jpg", rules, threading.Event()))
+
+    assert look(frozenset({os.geteuid()})) is None
+    assert look(None) is None
+    assert look(frozenset({4711})) == "hard_link"
+    (tmp_path / "elsewhere").unlink()
+    assert look(frozenset({4711})) is None
 
 
 def test_a_document_that_lies_about_its_pages_is_counted(inspect: Inspect) -> None:
