@@ -84,6 +84,36 @@ class Nursery:
         return json.loads(self._process.stdout.readline())
 
 
+class Programs:
+    """Starts a fresh interpreter for each command, as a shell does."""
+
+    def __init__(self, path: Path) -> None:
+        paths = os.pathsep.join((str(path), str(ROOT)))
+        self._environment = {**os.environ, "PYTHONPATH": paths}
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def run(self, *arguments: str, log: Path, crash: str = "") -> int:
+        """Run a command to its end and return its exit code, negative for a signal."""
+        return self.wait(self.start(*arguments, log=log, crash=crash))
+
+    def start(self, *arguments: str, log: Path, crash: str = "") -> int:
+        """Start a command and return its process; what it prints is added to `log`."""
+        named = {"INBOXD_CRASHPOINT": crash} if crash else {}
+        with log.open("ab") as target:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "daemon", *arguments],
+                stdout=target,
+                stderr=target,
+                env={**self._environment, **named},
+            )
+        self._processes[process.pid] = process
+        return process.pid
+
+    def wait(self, pid: int) -> int:
+        """Wait for the end of a process; returns its exit code."""
+        return self._processes.pop(pid).wait(_LONGEST)
+
+
 def _serve() -> None:
     for name in _LOADED:
         importlib.import_module(name)

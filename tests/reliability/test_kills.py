@@ -6,33 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.killing import KillRun, Outcome
+from tests.reliability import LONG_RUN
+from tests.reliability.killing import KillRun
+from tests.reliability.nursery import Nursery, Programs
+from tests.reliability.report import Outcome
+from tests.reliability.world import install_engine
+
+HELD = "0 lost, 0 delivered under two keys, 0 half sidecars"
 
 
-def _assert_nothing_lost(outcome: Outcome) -> None:
-    assert outcome.misplaced == []
-    assert outcome.not_done == []
-    assert outcome.bad_sidecars == []
-    assert outcome.not_received == []
-    assert outcome.several_keys == []
-    assert outcome.left_over == []
-    assert outcome.disagreements == ""
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    """A folder from which daemons import the stand-in engine."""
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    install_engine(folder)
+    return folder
 
 
-@pytest.mark.reliability(
-    "Random kills",
-    "6 kills, 24 files",
-    "0 lost, 0 delivered under two keys, 0 half sidecars",
-)
-def test_a_few_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path: Path) -> None:
+@pytest.mark.reliability("Random kills", "a fresh process, 9 files", HELD)
+def test_a_few_kills_lose_nothing_and_send_nothing_under_two_keys(
+    tmp_path: Path, engine: Path, outcome: Outcome
+) -> None:
     """Killed at random moments, the daemon still brings every file to its end, once."""
-    outcome = KillRun(tmp_path, files=24, kills=6, seed=5).run()
-    _assert_nothing_lost(outcome)
+    run = KillRun(tmp_path / "world", Programs(engine), files=9, kills=4, seed=5, longest=2.0)
+    found = run.run()
+    assert found.faults == []
+    outcome(f"{found.kills} kills, {found.requests} requests, {HELD}")
 
 
 @pytest.mark.system
-def test_two_hundred_kills_lose_nothing_and_send_nothing_under_two_keys(tmp_path: Path) -> None:
-    """The same with 300 files and 200 kills."""
-    outcome = KillRun(tmp_path, files=300, kills=200, seed=20261120).run()
-    assert outcome.kills == 200
-    _assert_nothing_lost(outcome)
+@pytest.mark.reliability("Random kills", "2,000 in the long run, 100 in CI, a mixed load", HELD)
+def test_many_kills_lose_nothing_and_send_nothing_under_two_keys(
+    tmp_path: Path, engine: Path, outcome: Outcome
+) -> None:
+    """`INBOXD_LONG_RUN=1 pytest -m system -k many_kills` makes it two thousand."""
+    kills = 2000 if LONG_RUN else 100
+    with Nursery(engine) as nursery:
+        world = tmp_path / "world"
+        run = KillRun(world, nursery, files=3 * kills // 2, kills=kills, seed=20261120, longest=0.8)
+        found = run.run()
+    assert found.faults == []
+    assert found.kills == kills
+    outcome(f"{kills:,} kills, {found.files:,} files, {found.requests:,} requests: {HELD}")

@@ -13,12 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from daemon.crashpoints import EXIT
-from tests.exchange import Exchange
+from tests.exchange import Exchange, Reply
 from tests.receiver import Receiver, lost_answer, ok, reset_after, status
-from tests.reliability.nursery import Nursery
 
 TEXT = "TOTAL 12.34"
 """What the stand-in engine reads on every page."""
@@ -69,6 +68,22 @@ def install_engine(folder: Path) -> None:
     )
 
 
+class Starter(Protocol):
+    """Starts commands as processes of their own."""
+
+    def run(self, *arguments: str, log: Path, crash: str = "") -> int:
+        """Run a command to its end and return its exit code, negative for a signal."""
+        ...
+
+    def start(self, *arguments: str, log: Path, crash: str = "") -> int:
+        """Start a command and return its process; what it prints is added to `log`."""
+        ...
+
+    def wait(self, pid: int) -> int:
+        """Wait for the end of a process; returns its exit code."""
+        ...
+
+
 class FailsFirst:
     """A reply that fails the first request of every key, each key in another of three ways."""
 
@@ -104,25 +119,37 @@ class Fate:
         """The digest of its content."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def mark(self) -> bytes:
+        """What tells it from all others of a run, cheaply."""
+        return b"%d " % len(self.content) + self.content[:64] + self.content[-64:]
+
 
 class World:
     """One daemon's surroundings in `folder`; a context manager.
 
-    `inbox` is added to the one inbox's configuration, `inboxes` to the list of inboxes. `sure` is
-    what its good server answers, if not that all is well.
+    `inbox` is added to the one inbox's configuration, `inboxes` to the list of inboxes; `unsure`
+    is what its bad server answers. Each line of `inboxes` needs a folder `inbox...` of its own.
     """
 
     def __init__(
-        self, folder: Path, nursery: Nursery, *, inbox: str = "", inboxes: str = ""
+        self,
+        folder: Path,
+        starter: Starter,
+        *,
+        inbox: str = "",
+        inboxes: str = "",
+        unsure: Reply | None = None,
     ) -> None:
         self.folder = folder
-        self._nursery = nursery
+        self._starter = starter
         self._stack = ExitStack()
         self.sure = Receiver()
-        self.unsure = Receiver(otherwise=FailsFirst())
+        self.unsure = Receiver(otherwise=unsure or FailsFirst())
         for name in ("inbox", "shelf"):
-            (folder / name).mkdir(parents=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
         self.fates: dict[str, Fate] = {}
+        self._over: set[str] = set()
         self.config = folder / "config.yaml"
         self.log = folder / "log.jsonl"
         self.configure(inbox, inboxes)
@@ -153,10 +180,13 @@ class World:
 
     # -- what is done to it --------------------------------------------------------------------
 
-    def drop(self, *fates: Fate, inbox: str = "inbox") -> None:
-        """Put files into an inbox as a careful program does."""
+    def drop(self, *fates: Fate, inbox: str = "inbox", in_place: bool = False) -> None:
+        """Put files into an inbox as a careful program does, or written where they are."""
         for fate in fates:
             self.fates[fate.name] = fate
+            if in_place:
+                (self.folder / inbox / fate.name).write_bytes(fate.content)
+                continue
             hidden = self.folder / inbox / f".{fate.name}.part"
             hidden.write_bytes(fate.content)
             hidden.rename(self.folder / inbox / fate.name)
@@ -168,15 +198,15 @@ class World:
     def command(self, *arguments: str, crash: str = "") -> int:
         """Run one of the commands."""
         name, *rest = arguments
-        return self._nursery.run(name, "-c", str(self.config), *rest, log=self.log, crash=crash)
+        return self._starter.run(name, "-c", str(self.config), *rest, log=self.log, crash=crash)
 
     def start(self, crash: str = "") -> int:
         """Start `inboxd run`; returns its process."""
-        return self._nursery.start("run", "-c", str(self.config), log=self.log, crash=crash)
+        return self._starter.start("run", "-c", str(self.config), log=self.log, crash=crash)
 
     def wait(self, pid: int) -> int:
         """Wait for the end of a process; returns its exit code."""
-        return self._nursery.wait(pid)
+        return self._starter.wait(pid)
 
     def crash(self, point: str) -> None:
         """Run to the first time of a crash point."""
@@ -194,30 +224,33 @@ class World:
     def faults_now(self, *, doubled: bool = False) -> list[str]:
         """What is wrong at this very moment, whatever has just happened.
 
-        `doubled` allows a file to be in two places, as while it moves to another disk.
+        `doubled` allows a file to be in two places, as while it moves to another disk. A file that
+        was found at its end, with its sidecar, is not looked at again before all is over.
         """
-        found: Counter[str] = Counter()
+        found: Counter[bytes] = Counter()
         faults = []
+        names = set()
         for path in self._files():
-            if path.suffix == ".json":
-                try:
-                    json.loads(path.read_bytes())
-                except ValueError:
-                    faults.append(f"{path.name} is half")
-            else:
-                found[hashlib.sha256(path.read_bytes()).hexdigest()] += 1
-        wanted = Counter(f.sha256 for f in self.fates.values() if f.original != "")
-        for fate in self.fates.values():
-            number, most = found[fate.sha256], wanted[fate.sha256]
+            names.add(path.name)
+            if path.suffix != ".json":
+                found[_mark(path)] += 1
+            elif not _is_json(path):
+                faults.append(f"{path.name} is half")
+        watched = [fate for name, fate in self.fates.items() if name not in self._over]
+        wanted = Counter(fate.mark for fate in watched if fate.original != "")
+        for fate in watched:
+            number, most = found[fate.mark], wanted[fate.mark]
             if most and not most <= number <= (2 * most if doubled else most):
                 faults.append(f"{fate.name} lies in {number} places")
+            elif {fate.name, f"{fate.name}.json"} <= names and fate.original is None:
+                self._over |= {fate.name, f"{fate.name}.json"}
         return faults
 
     def _files(self) -> Iterator[Path]:
         for place in (*self._inboxes(), "work", "done", "rejected"):
             for path in _files_below(self.folder / place):
                 temporary = path.name.startswith(".") or path.suffix in (".copy", ".tmp")
-                if not temporary and path.suffix != ".reading":
+                if not temporary and path.suffix != ".reading" and path.name not in self._over:
                     yield path
 
     def _inboxes(self) -> Iterable[str]:
@@ -279,6 +312,23 @@ class World:
 
 def _files_below(folder: Path) -> list[Path]:
     return [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+
+
+def _mark(path: Path) -> bytes:
+    """What tells a file from all others of a run, cheaply."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 64))
+        return b"%d " % size + head + file.read()
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _faults_of_sidecar(fate: Fate, facts: Mapping[str, Any]) -> Iterator[str]:
