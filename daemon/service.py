@@ -141,6 +141,7 @@ class Service:
             limits=self._limits,
         )
         self._metrics.watch_health(lambda: self.health().healthy)
+        self._metrics.watch_lanes(self._pipeline.lanes)
 
     def _work(
         self, ready: Callable[[], None], work: Callable[[], None], judge: Callable[[], int]

@@ -126,6 +126,9 @@ def _print(facts: JSON, *, fresh: bool) -> None:
         for name, by in facts["counts"].items()
     ]
     show_table(("inbox", *_STATES), rows)
+    if facts["destinations"]:
+        lanes = [[name, *_lane(lane)] for name, lane in facts["destinations"].items()]
+        show_table(("destination", "under way", "limit", "waiting", "state"), lanes)
     for name, inbox in facts["inboxes"].items():
         for waiting in inbox["settling"][:_MOST_UNREADY]:
             show(printable(f"not ready: {waiting['file']} in {name}, {_why_unready(waiting)}"))
@@ -135,6 +138,18 @@ def _print(facts: JSON, *, fresh: bool) -> None:
     if oldest:
         show(f"waits longest: {oldest['file']} in {oldest['inbox']}, {oldest['seconds']:.0f} s")
     sys.stdout.flush()
+
+
+def _lane(lane: JSON) -> list[str]:
+    """One destination: how many are under way, may be, and wait; and whether it takes files."""
+    error = lane["error"]
+    state = "rests" if lane["paused_for"] else "takes files"
+    if lane["down"]:
+        state = "down" if error is None else f"down: {error['message']}"
+    if lane["paused_for"]:
+        state += f", tried again in {lane['paused_for']:.0f} s"
+    limit = f"{lane['limit']} of {lane['max']}"
+    return [str(lane["in_flight"]), limit, str(lane["waiting"]), state]
 
 
 def _why_unready(waiting: JSON) -> str:

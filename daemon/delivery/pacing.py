@@ -162,16 +162,15 @@ class Breaker:
         return self._until is not None
 
     @property
+    def error(self) -> DeliveryError | None:
+        """What the destination was found to be down with."""
+        return self._error
+
+    @property
     def paused_for(self) -> float:
         """Seconds until a delivery is tried again, 0.0 where deliveries go on."""
         until = self._until
         return 0.0 if until is None else max(until - self._clock.monotonic(), 0.0)
-
-    @property
-    def paused_until(self) -> float | None:
-        """When a delivery is tried again, in seconds since 1970; None where deliveries go on."""
-        left = self.paused_for
-        return self._clock.now() + left if left else None
 
     def admission(self) -> Admission:
         """Ask to deliver; to be used as a context around the run."""

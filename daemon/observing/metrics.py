@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86400.0)
+_LANES = (
+    ("in_flight", "deliveries_in_flight", "Deliveries under way, or about to begin"),
+    ("waiting", "deliveries_waiting", "Deliveries that wait for their turn"),
+    ("limit", "deliveries_limit", "Deliveries that may be under way, as far as it is known by now"),
+    (
+        "paused_for",
+        "destination_paused_seconds",
+        "Until a delivery is tried again, 0 when not paused",
+    ),
+    ("down", "destination_down", "1 from when a destination was found down until it takes a file"),
+)
 _STANDING = ("queued", "running", "parked", "failed")
 
 
@@ -27,6 +38,7 @@ class Metrics:
         self._ages: dict[str, list[int]] = defaultdict(lambda: [0] * (len(_SECONDS) + 1))
         self._age_sums: dict[str, float] = defaultdict(float)
         self._healthy: Callable[[], bool] = lambda: True
+        self._lanes: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
 
     def job_ended(self, inbox: str, state: str, seconds: float) -> None:
         """A job ended, so many seconds after its file was noticed."""
@@ -35,10 +47,10 @@ class Metrics:
             self._ages[inbox][bisect_left(_SECONDS, seconds)] += 1
             self._age_sums[inbox] += seconds
 
-    def attempt_failed(self, destination: str) -> None:
-        """An attempt to deliver failed."""
+    def attempt_failed(self, destination: str, *, crowded: bool = False) -> None:
+        """An attempt to deliver failed; `crowded` because there were more than it takes at once."""
         with self._lock:
-            self._attempts[destination, "failed"] += 1
+            self._attempts[destination, "crowded" if crowded else "failed"] += 1
 
     def delivered(self, destination: str, size: int) -> None:
         """A destination took a file of so many bytes."""
@@ -54,6 +66,10 @@ class Metrics:
     def watch_health(self, healthy: Callable[[], bool]) -> None:
         """Ask for health whenever metrics are read."""
         self._healthy = healthy
+
+    def watch_lanes(self, lanes: Callable[[], Mapping[str, Mapping[str, Any]]]) -> None:
+        """Ask for what is under way at each destination whenever metrics are read."""
+        self._lanes = lanes
 
     def render(self, counts: Mapping[str, Mapping[str, int]]) -> bytes:
         """All metrics in the text format; `counts` are the ledger's, by inbox and state."""
@@ -116,6 +132,12 @@ class Metrics:
             ),
             standing,
         )
+        lanes = self._lanes()
+        for key, name, text in _LANES:
+            yield _filled(
+                GaugeMetricFamily(f"inboxd_{name}", text, labels=["destination"]),
+                {(destination,): float(facts[key]) for destination, facts in lanes.items()},
+            )
         yield GaugeMetricFamily(
             "inboxd_healthy", "1 when health is proven", value=float(self._healthy())
         )
@@ -131,7 +153,7 @@ class _Collected:
         return self._families
 
 
-def _filled(family: Any, numbers: Mapping[tuple[str, ...], int]) -> Any:
+def _filled(family: Any, numbers: Mapping[tuple[str, ...], float]) -> Any:
     for labels, number in sorted(numbers.items()):
         family.add_metric(labels, number)
     return family

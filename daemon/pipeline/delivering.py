@@ -62,7 +62,7 @@ class Delivering:
         def attempt_failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
             transfer.sent = 0
             failed(error, pause)
-            self.teller.attempt_failed(job, destination.name, attempt, error.fault, pause)
+            self.teller.attempt_failed(job, destination.name, attempt, error, pause)
 
         try:
             outcome = attempts.run_attempts(

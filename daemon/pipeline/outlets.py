@@ -38,7 +38,8 @@ class Outlet:
             self.lane.pause(pause)
 
     def facts(self) -> dict[str, object]:
-        """How it stands, for `status` and the metrics; seconds where a number is a time."""
+        """How it stands, for `status` and the metrics; times are in seconds."""
+        error = self.breaker.error
         return {
             "in_flight": self.lane.in_flight,
             "waiting": self.lane.waiting,
@@ -46,6 +47,7 @@ class Outlet:
             "max": self.destination.maximum,
             "down": self.breaker.down,
             "paused_for": round(self.paused_for, 1),
+            "error": None if error is None else {"code": error.code, "message": error.message},
         }
 
 

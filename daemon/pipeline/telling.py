@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.clock import Clock
-from daemon.errors import Fault
+from daemon.errors import DeliveryError, Fault
 from daemon.jobs.changes import (
     Change,
     Closed,
@@ -81,18 +81,20 @@ class Teller:
         )
 
     def attempt_failed(
-        self, job: Job, destination: str, attempt: int, fault: Fault, pause: float | None
+        self, job: Job, destination: str, attempt: int, error: DeliveryError, pause: float | None
     ) -> None:
         """One attempt failed; `pause` in seconds comes before the next of this run, if any."""
+        crowded = {"crowded": True} if error.crowded else {}
         self._job(
             Event.DELIVERY_ATTEMPT_FAILED,
             job,
-            fault,
+            error.fault,
             destination=destination,
             attempt=attempt,
             next_in=_round(pause),
+            **crowded,
         )
-        self.metrics.attempt_failed(destination)
+        self.metrics.attempt_failed(destination, crowded=error.crowded)
 
     def paused(self, fault: Fault) -> None:
         """The intake pauses because of our own machine."""

@@ -108,7 +108,8 @@ def test_breaker_parks_the_others(outcome: Parked) -> None:
     breaker = Breaker(clock)
     with breaker.admission() as first:
         first.report(outcome)
-    assert breaker.paused_until == clock.now() + 60
+    assert breaker.down
+    assert (breaker.paused_for, breaker.error) == (60, outcome.error)
     clock.time += 20
     with breaker.admission() as second:
         assert (second.pause, second.error) == (40, outcome.error)
@@ -127,7 +128,7 @@ def test_one_probe_goes_first() -> None:
         with breaker.admission() as other:
             assert other.pause > 0
         probe.report(GOOD)
-    assert breaker.paused_until is None
+    assert not breaker.down
     with breaker.admission() as next_one:
         assert next_one.pause == 0
 
@@ -170,7 +171,8 @@ def test_answers_about_one_file_do_not_pause(outcome: Parked | Failed) -> None:
     breaker = Breaker(StoppedClock())
     with breaker.admission() as first:
         first.report(outcome)
-    assert breaker.paused_until is None
+    assert not breaker.down
+    assert not breaker.paused_for
 
 
 def test_lane_follows_its_limit() -> None:
