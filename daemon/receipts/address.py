@@ -77,7 +77,7 @@ def address_of(text: Text, name: Sequence[Line]) -> Field:
         value = value[: cut.start()].strip(" ,:-(")
     sure = 0.85 if _is_complete(rows) else 0.6
     seen = min(cell.confidence for line in rows for cell in line.row.cells)
-    return Field(value, sure * seen, tuple(place for line in rows for place in line.row.places))
+    return Field(value, sure * seen, tuple(place for line in rows for place in line.places))
 
 
 def _printed(line: Line) -> str:

@@ -28,7 +28,7 @@ _SWISS = re.compile(
 )
 _SLIP = re.compile(
     rf"(?<![\w.,])[-(]?(?:{_CURRENCY}\s?)?{_DIGIT}{{1,6}}(?:[.,' ]{_DIGIT}{{3}}){{0,2}}"
-    rf"[.,]{_DIGIT}{{2}}(?![\w])"
+    rf"[.,]{_DIGIT}{{2}}(?!\w|[.,/-]\w)"
 )
 _MEND = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.receipts.lexicon import known_words, look_alike
 from daemon.receipts.lines import Line
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
 from daemon.receipts.spelling import skeleton
+from daemon.receipts.times import GLUED, TIME, time_of
 
 _SEP = r"\s?[/.,\-]\s?"
 _NUMERIC = re.compile(
@@ -40,17 +41,6 @@ _MISREAD_DAY = re.compile(
 _DIGITS = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "|": "1", "S": "5", "B": "8"}
 )
-_GLUED = re.compile(r"([./-](?:20)?\d{2})(?=[0-2]\d:[0-5]\d)")
-_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
-_SLIP = re.compile(
-    r"(?<=[\d/.\-])[OQD](?=[\d/.\-])|(?<=[\d/.\-])[OQ](?=\s|$)|(?<![A-Z])O(?=\d[/.\-])"
-)
-_ONE = re.compile(r"(?<=[\d/.\-])[IL|](?=[\d/.\-])")
-_TIME = re.compile(
-    r"(?<![\d.,:])([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?![\d])\s?(AM|PM|A\.M|P\.M)?"
-)
-_DATED = re.compile(r"(?:\d[./\-]\d{1,2}[./\-]\d{2}|(?<!\d)(?:19|20)\d{2})[,;\s]{1,3}$")
-"""What a time may follow: the year of a date."""
 _ABBREVIATED = 3
 """Letters of a month's short name."""
 _LONG_NAME = 7
@@ -72,8 +62,11 @@ class _Reading:
 
     date: dt.date
     start: int
+    end: int
     plain: float
     ambiguous: bool = False
+    read_as: str | None = None
+    """What OCR took it for, where digits were repaired."""
 
 
 def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Field]:
@@ -86,10 +79,10 @@ def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Fiel
         if best is None or candidate.score > best.score + 1e-9:
             best = candidate
     if best is None:
-        return NOT_FOUND, _time_of(lines, None)
+        return NOT_FOUND, time_of(lines, None)
     confidence = _confidence(best, seen)
     found = Field(best.date.isoformat(), confidence, best.place)
-    return found, _time_of(lines, best.row)
+    return found, time_of(lines, best.row)
 
 
 def month_first_by_evidence(lines: Sequence[Line], expected: bool) -> bool:
@@ -113,7 +106,7 @@ def _candidates(lines: Sequence[Line], month_first: bool) -> Iterator[_Candidate
         readings = list(dates_in(line.folded, month_first=month_first))
         for reading in readings:
             score = reading.plain + _context(line, reading, previous) - 0.5 * number / count
-            place = (line.place_at(reading.start),)
+            place = (replace(line.place_at(reading.start), read_as=reading.read_as),)
             yield _Candidate(reading.date, score, place, number, reading.ambiguous)
         previous = line
 
@@ -127,7 +120,7 @@ def _context(line: Line, reading: _Reading, previous: Line | None) -> float:
         score += 2.0
     elif previous is not None and "date" in previous.marks and not _has_date(previous.folded):
         score += 1.2
-    if _TIME.search(line.folded[reading.start + 6 :]) or _TIME.search(line.folded[: reading.start]):
+    if TIME.search(line.folded[reading.start + 6 :]) or TIME.search(line.folded[: reading.start]):
         score += 1.2
     if "not_date" in marks and last != "date":
         score -= 3.0
@@ -145,21 +138,29 @@ def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     if not any(character.isdigit() for character in folded):
         return
     text = _MISREAD.sub(_mended, _ISO_TIME.sub(" ", folded))
-    text = _GLUED.sub(r"\1 ", _MISREAD_DAY.sub(_mended, text))
+    text = _MISREAD_DAY.sub(_mended, text)
     found = False
-    for reading in _plain_dates(text, month_first):
+    for reading in _plain_dates(GLUED.sub(r"\1 ", text), month_first):
         found = True
-        yield reading
+        yield replace(reading, read_as=_as_read(reading, folded, text))
     if found:
         return
     for match in _RUN.finditer(text):
         date = _date(match[1], match[2], match[3])
         if date:
-            yield _Reading(date, match.start(), 0.6)
+            yield _Reading(date, *match.span(), 0.6)
     for match in _DAY_RUN.finditer(text):
         date = _date(match[3], match[2], match[1])
         if date:
-            yield _Reading(date, match.start(), 0.6)
+            yield _Reading(date, *match.span(), 0.6)
+
+
+def _as_read(reading: _Reading, folded: str, text: str) -> str | None:
+    """What stood where a date was found, if any of its digits was repaired."""
+    before, after = folded[reading.start : reading.end], text[reading.start : reading.end]
+    if len(folded) != len(text) or before == after:
+        return None
+    return before.strip()
 
 
 def _mended(match: re.Match[str]) -> str:
@@ -176,17 +177,17 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
     for match in _YEAR_FIRST.finditer(text):
         date = _date(match[1], match[3], match[5])
         if date:
-            yield _Reading(date, match.start(), 3.0)
+            yield _Reading(date, *match.span(), 3.0)
     for match in _NAMED.finditer(text):
         month = _month(match[2])
         date = _date(match[3], str(month), match[1]) if month else None
         if date:
-            yield _Reading(date, match.start(), 3.0)
+            yield _Reading(date, *match.span(), 3.0)
     for match in _NAME_FIRST.finditer(text):
         month = _month(match[1])
         date = _date(match[3], str(month), match[2]) if month else None
         if date:
-            yield _Reading(date, match.start(), 3.0 if len(match[3]) == 4 else 2.0)
+            yield _Reading(date, *match.span(), 3.0 if len(match[3]) == 4 else 2.0)
     for match in _NUMERIC.finditer(text):
         reading = _numeric(match, month_first)
         if reading:
@@ -205,10 +206,10 @@ def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
     date = _date(year, month, day) or _date(year, day, month)
     if date is not None:
         both = int(first) <= 12 and int(second) <= 12 and first != second
-        return _Reading(date, match.start(), plain, both)
+        return _Reading(date, *match.span(), plain, both)
     if len(year) == 2 and int(first) > 12:
         date = _date(first, second, year)
-        return _Reading(date, match.start(), 1.5) if date else None
+        return _Reading(date, *match.span(), 1.5) if date else None
     return None
 
 
@@ -257,54 +258,3 @@ def _confidence(best: _Candidate, seen: dict[dt.date, int]) -> float:
     if best.ambiguous:
         confidence -= 0.03
     return min(0.995, max(0.05, confidence))
-
-
-def _time_of(lines: Sequence[Line], near: int | None) -> Field:
-    best: tuple[float, Field] | None = None
-    for number, line in enumerate(lines):
-        for match in _TIME.finditer(_GLUED.sub(r"\1 ", line.folded)):
-            score = _time_score(line, match)
-            if near is not None:
-                score -= min(abs(number - near), 10) * 0.3
-            value = _clock(match)
-            if value is None or score < 0 or (best is not None and score <= best[0]):
-                continue
-            place = (line.place_at(match.start()),)
-            best = (score, Field(value, min(0.97, 0.6 + 0.1 * score), place))
-    return best[1] if best else NOT_FOUND
-
-
-def _time_score(line: Line, match: re.Match[str]) -> float:
-    score = 2.0 if match[2] in ":H" else 0.0
-    if match[2] == "." and len(match[1]) == 2 and match[0] == line.folded.strip():
-        score += 2.0
-    if match[2] == "." and _DATED.search(line.folded[: match.start()]):
-        score += 2.0
-    if match[4]:
-        score += 0.5
-    if match[5]:
-        score += 1.0
-    rest = line.folded[match.end() : match.end() + 5].strip()
-    if rest.startswith(("UHR", "HRS", "H")):
-        score += 2.5
-    if "time" in line.marks or "date" in line.marks:
-        score += 1.0
-    if "hours" in line.marks:
-        score -= 3.0
-    if match[2] in ".H" and score < 2.0:
-        return -1.0
-    if re.search(r"\d\s?[-\u2013]\s?$", line.folded[: match.start()]):
-        score -= 1.0
-    return score
-
-
-def _clock(match: re.Match[str]) -> str | None:
-    hour, minute, second = int(match[1]), match[3], match[4]
-    half = (match[5] or "").replace(".", "")
-    if half == "PM" and hour < 12:
-        hour += 12
-    if half == "AM" and hour == 12:
-        hour = 0
-    if hour > 23:
-        return None
-    return f"{hour:02d}:{minute}:{second}" if second else f"{hour:02d}:{minute}"

@@ -85,7 +85,7 @@ def _total(chosen: Chosen | None, *, refund: bool) -> Field:
     value = -abs(best.value) if refund else best.value  # the contract's sign for money given back
     places = [best.printed.place]
     if best.statement is not None and best.statement.below:
-        places = [*best.statement.line.row.places, *places]
+        places = [*best.statement.line.places, *places]
     return Field(money(value), certainty(chosen), tuple(places))
 
 

@@ -93,7 +93,7 @@ class _Found:
         if self.items and count is not None and count.makes(self.items[-1].total):
             self._count_last(count, line)
         elif self.items and not self.items[-1].description and _may_name(line):
-            places = self.items[-1].evidence + line.row.places
+            places = self.items[-1].evidence + line.places
             text = _description(line, len(line.folded))
             self.items[-1] = replace(self.items[-1], description=text, evidence=places)
         elif _may_name(line):
@@ -121,14 +121,14 @@ class _Found:
             self._add(line, amount, count, name)
 
     def _add(self, line: Line, amount: Printed, count: Quantity | None, name: str) -> None:
-        places = line.row.places
+        places = line.places
         if count is None and self.ahead is not None and self.ahead.makes(amount.value):
             count = self.ahead
         agrees = count is not None and count.makes(amount.value)
         if not name and self.waiting:
             named = max(self.waiting, key=lambda text: text.letters)
             name = _description(named, len(named.folded))
-            places = named.row.places + places
+            places = named.places + places
         quantity, unit_price = Decimal(1), None
         if count is not None and (agrees or count.leading):
             quantity, unit_price = count.count, count.unit_price
@@ -145,7 +145,7 @@ class _Found:
             quantity=count.count,
             unit_price=count.unit_price,
             confidence=min(0.98, last.confidence + 0.1),
-            evidence=last.evidence + line.row.places,
+            evidence=last.evidence + line.places,
         )
 
     def _explains_last(self, count: Quantity | None, amount: Printed) -> bool:

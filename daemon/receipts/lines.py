@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -80,6 +80,12 @@ class Line:
     def money(self) -> tuple[Printed, ...]:
         """Its amounts without prices per unit."""
         return tuple(amount for amount in self.amounts if not amount.per_unit)
+
+    @cached_property
+    def places(self) -> tuple[Evidence, ...]:
+        """The lines of the page that it is made of, with what was repaired in them."""
+        repaired = {a.place: a.place for a in self.amounts if a.place.read_as is not None}
+        return tuple(repaired.get(place, place) for place in self.row.places)
 
     @cached_property
     def converts(self) -> bool:
@@ -191,12 +197,18 @@ def _without_time(match: re.Match[str]) -> str:
 
 def _placed(amount: Amount, cell: Cell, length: int, start: int, *, turned: bool) -> Printed:
     right = cell.left + (cell.right - cell.left) * amount.end / max(1, length)
+    place = cell.place
+    if amount.mended:
+        whole = len(cell.text) == length
+        place = replace(
+            place, read_as=cell.text[amount.start : amount.end].strip() if whole else cell.text
+        )
     return Printed(
         -amount.value if turned else amount.value,
         start + amount.start,
         start + amount.end,
         right,
-        cell.place,
+        place,
         cell.confidence,
         amount.mended,
         amount.per_unit,

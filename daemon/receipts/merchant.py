@@ -52,7 +52,7 @@ def merchant_of(text: Text) -> tuple[Field, Field]:
     runner_up = next((name.score for name in names[1:] if name.text != best.text), 0.0)
     sure = min(0.95, max(0.2, 0.4 + 0.08 * best.score + 0.05 * (best.score - runner_up)))
     seen = min(cell.confidence for line in best.lines for cell in line.row.cells)
-    places = tuple(place for line in best.lines for place in line.row.places)
+    places = tuple(place for line in best.lines for place in line.places)
     above = best.lines if best.lines[0].index < len(head) else ()
     return Field(best.text, sure * seen, places), address_of(text, above)
 

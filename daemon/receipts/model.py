@@ -10,14 +10,19 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Evidence:
-    """Where a value was read: `page` counts from 1, `line` is an index into that page's lines."""
+    """Where a value was read: `page` counts from 1, `line` is an index into that page's lines.
+
+    `read_as` is what OCR took the value for, where it was repaired: `1O,5O` that stands for 10,50.
+    """
 
     page: int
     line: int
+    read_as: str | None = field(default=None, compare=False)
 
     def as_json(self) -> Json:
         """This place as the contract writes it."""
-        return {"page": self.page, "line": self.line}
+        place: Json = {"page": self.page, "line": self.line}
+        return place if self.read_as is None else {**place, "read_as": self.read_as}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,16 @@ _PAYMENT_MARKS = {
     "transfer": Kind.CASH,
 }
 _MOSTLY_LABEL = frozenset(
-    {Kind.REFUND, Kind.TIP, Kind.SERVICE, Kind.IGNORED, Kind.CHANGE, Kind.WALLET, Kind.VOUCHER, Kind.CARD}
+    {
+        Kind.REFUND,
+        Kind.TIP,
+        Kind.SERVICE,
+        Kind.IGNORED,
+        Kind.CHANGE,
+        Kind.WALLET,
+        Kind.VOUCHER,
+        Kind.CARD,
+    }
 )
 """What is also a word in the names of things, so that a label must be most of its row."""
 _LEAST_SHARE = 0.45

@@ -35,7 +35,7 @@ def taxes_of(
     stated = [s for s in statements if s.kind is Kind.TAX and s.value is not None]
     if rows:
         total = sum((row.tax.amount for row in rows), Decimal(0))
-        places = tuple(place for row in rows for place in row.line.row.places)
+        places = tuple(place for row in rows for place in row.line.places)
         confirmed = any(s.value == total for s in stated) or all(row.confirmed for row in rows)
         return tuple(row.tax for row in rows), Field(
             money(total), 0.93 if confirmed else 0.75, places

@@ -106,6 +106,8 @@ class Evidence(Part):
 
     page: Annotated[int, Field(ge=1)]
     line: Annotated[int, Field(ge=0)]
+    read_as: str | None = None
+    """What OCR took the value for; only where it was repaired, as 1O,5O is to 10,50."""
 
 
 class Found(Part):

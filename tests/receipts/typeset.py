@@ -21,8 +21,8 @@ def page(sheet: Sheet, seed: int | str) -> PageText:
     y = _MARGIN
     for row in sheet.rows:
         y += _LINE * row.above
-        for cell in _joined(row) if joined else row.cells:
-            lines.append((cell.text, _box(cell, row.scale, y, angle)))
+        cells = _joined(row) if joined else row.cells
+        lines += [(cell.text, _box(cell, row.scale, y, angle)) for cell in cells]
         y += _LINE * row.scale
     if chance.random() < 0.3:
         chance.shuffle(lines)
