@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -45,8 +46,8 @@ def iso_date(text: str) -> str:
 
 
 def plain(text: str | None) -> str:
-    """Upper-case letters and digits only, as SROIE task 3 compares names."""
-    return re.sub(r"[^A-Z0-9]", "", (text or "").upper())
+    """Upper-case letters without accents, and digits, as SROIE task 3 compares names."""
+    return re.sub(r"[^A-Z0-9]", "", unicodedata.normalize("NFKD", text or "").upper())
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Scores:
     right: dict[str, int] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     given: dict[str, int] = field(default_factory=dict)
+    counts_items: bool = False
     items_counted: int = 0
     items_summed: int = 0
     beliefs: list[tuple[float, bool]] = field(default_factory=list)
@@ -79,9 +81,10 @@ class Scores:
         if found["total"] is not None:
             self.beliefs.append((float(total["confidence"]), is_right))
         items = receipt.get("items") or []
+        self.counts_items |= "n_items" in key
         self.items_counted += len(items) == key.get("n_items")
         summed = sum((Decimal(item["total"]) for item in items), Decimal(0))
-        self.items_summed += bool(items) and summed == cents(key["total"])
+        self.items_summed += bool(items) and summed == cents(key.get("items_total", key["total"]))
 
     def _count(self, name: str, ours: str, value: str | None, *, right: bool) -> None:
         self.asked[ours] = self.asked.get(ours, 0) + 1

@@ -1,10 +1,13 @@
 """How right and how fast receipts are read, beside tesseract with the pattern people write first.
 
-    python benchmarks/receipts.py FOLDER [--engine E] [--limit N] [--lines FOLDER] [--wrong]
+    python benchmarks/receipts.py FOLDER [--engine E] [--profile P] [--generated N]
+        [--series S ...] [--limit N] [--lines FOLDER] [--wrong] [--no-naive]
 
 FOLDER holds `sroie/` and `german/`, each with `img/` and `key/ID.json` (company, date, address,
-total as printed); `sroie/split.json` names the development set. `--lines` takes lines read before,
-`SET/ID.json` as `inboxd read --json` writes its `ocr`, and measures understanding alone.
+total as printed); `sroie/split.json` names the development set. `--generated` adds so many receipts
+of each series that the tests draw, in ten countries' ways, clean to hard; FOLDER may then be left
+out. `--lines` takes lines read before, `SET/ID.json` as `inboxd read --json` writes its `ocr`, and
+measures understanding alone.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.receipt_scores import SURE, Scores
+from benchmarks.receipt_sets import FOLDERS, Sample, generated, in_folder
 
 Json = Any
 _NAIVE = re.compile(r"(Total|Amount)[:\s]*\$?([\d,]+\.\d{2})", re.IGNORECASE)
@@ -41,37 +45,23 @@ class Cost:
     peak: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One picture and what is true of it."""
-
-    identity: str
-    picture: Path
-    key: Json
-
-
 def main() -> int:
     arguments = _arguments()
-    if arguments.read_here:
-        return _read_here(arguments.engine, [arguments.folder, *arguments.more])
     rows = [("set", "reader", *_COLUMNS)]
-    folder = Path(arguments.folder)
     wrong: list[str] = []
-    for name in ("sroie", "german"):
-        samples = list(_samples(folder / name))[: arguments.limit]
-        if not samples:
-            continue
-        results, cost = _results(arguments, name, samples)
-        scores = Scores(name)
-        for sample, receipt in zip(samples, results, strict=True):
-            scores.add(sample.identity, sample.key, receipt)
-        rows.append((name, arguments.engine, *_figures(scores, cost)))
-        wrong += [f"{name}/{line}" for line in scores.wrong]
-        if shutil.which("tesseract"):
-            naive, taken = _naive(name, samples)
-            rows.append((name, "tesseract + naive", *_figures(naive, taken)))
+    with tempfile.TemporaryDirectory() as drawn:
+        for name, samples in _sets(arguments, Path(drawn)):
+            results, cost = _results(arguments, name, samples)
+            scores = Scores(name)
+            for sample, receipt in zip(samples, results, strict=True):
+                scores.add(sample.identity, sample.key, receipt)
+            rows.append((name, arguments.engine, *_figures(scores, cost)))
+            wrong += [f"{name}/{line}" for line in scores.wrong]
+            if arguments.naive and shutil.which("tesseract"):
+                naive, taken = _naive(name, samples)
+                rows.append((name, "tesseract + naive", *_figures(naive, taken)))
     _print_table(rows)
-    if not shutil.which("tesseract"):
+    if arguments.naive and not shutil.which("tesseract"):
         print("\ntesseract is not installed; its rows are left out (apt install tesseract-ocr)")
     if arguments.wrong:
         print("\n".join(["", *wrong]))
@@ -80,25 +70,28 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder")
-    parser.add_argument("more", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("folder", nargs="?")
     parser.add_argument("--engine", default="rapid")
+    parser.add_argument("--profile", default="accurate", help="of the engine rapid")
+    parser.add_argument("--generated", type=int, default=0, metavar="N")
+    parser.add_argument("--series", nargs="+", default=["a"], help="of generated receipts")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--lines", help="folder of SET/ID.json with lines read before")
     parser.add_argument("--wrong", action="store_true", help="list every field that is not right")
-    parser.add_argument("--read-here", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--no-naive", dest="naive", action="store_false")
+    arguments = parser.parse_args()
+    if arguments.folder is None and not arguments.generated:
+        parser.error("give FOLDER or --generated N")
+    return arguments
 
 
-def _samples(folder: Path) -> Iterator[Sample]:
-    """The samples of a set that have a picture; of SROIE those of the development set."""
-    pictures = {path.stem: path for path in (folder / "img").glob("*")}
-    split = folder / "split.json"
-    names = json.loads(split.read_text())["dev"] if split.exists() else sorted(pictures)
-    for name in names:
-        if name in pictures:
-            key = json.loads((folder / "key" / f"{name}.json").read_text())
-            yield Sample(name, pictures[name], key)
+def _sets(arguments: argparse.Namespace, drawn: Path) -> Iterator[tuple[str, list[Sample]]]:
+    for name in FOLDERS if arguments.folder else ():
+        samples = list(in_folder(Path(arguments.folder) / name))[: arguments.limit]
+        if samples:
+            yield name, samples
+    for series in arguments.series if arguments.generated else ():
+        yield f"drawn {series}", list(generated(drawn / series, series, arguments.generated))
 
 
 def _results(
@@ -107,9 +100,8 @@ def _results(
     if arguments.lines:
         return _from_lines(Path(arguments.lines) / name, samples)
     files = [str(sample.picture) for sample in samples]
-    command = [sys.executable, "-m", "daemon", "read", "--json", *files]
-    if arguments.engine != "rapid":
-        command = [sys.executable, __file__, "--read-here", "--engine", arguments.engine, *files]
+    command = [sys.executable, "-m", "daemon", "read", "--json", "--engine", arguments.engine]
+    command += ["--profile", arguments.profile, *files]
     with tempfile.TemporaryFile() as answer:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=answer, cwd=Path(__file__).parent.parent)
@@ -132,21 +124,6 @@ def _from_lines(folder: Path, samples: Sequence[Sample]) -> tuple[list[Json], Co
     began, used = time.perf_counter(), time.process_time()
     results = [understand(document) for document in documents]
     return results, Cost(time.perf_counter() - began, time.process_time() - used)
-
-
-def _read_here(engine: str, files: Sequence[str]) -> int:
-    """What `inboxd read --json` prints, by one process and with any engine."""
-    from daemon.pipeline.reading_child import factory  # noqa: PLC0415  # brings the engine
-
-    handle = factory({"engine": engine})
-    answers = []
-    for file in files:
-        kind = "image/png" if file.endswith(".png") else "image/jpeg"
-        with open(file, "rb") as content:
-            request = {"media_type": kind, "mode": "receipt", "max_pages": 50}
-            answers.append(handle(request, content.fileno()))
-    json.dump(answers, sys.stdout)
-    return 0
 
 
 def _naive(name: str, samples: Sequence[Sample]) -> tuple[Scores, Cost]:
@@ -184,13 +161,13 @@ _COLUMNS = (
 
 def _figures(scores: Scores, cost: Cost) -> tuple[str, ...]:
     count = max(1, scores.receipts)
-    german = scores.name == "german"
+    has = scores.asked
     return (
         str(scores.receipts),
         *(f"{scores.share(ours):.3f}" for ours in ("total", "date", "company")),
-        "-" if german else f"{scores.share('address'):.3f}",
+        f"{scores.share('address'):.3f}" if "address" in has else "-",
         f"{scores.f1:.3f}",
-        f"{scores.items_counted / count:.3f}" if german else "-",
+        f"{scores.items_counted / count:.3f}" if scores.counts_items else "-",
         f"{scores.items_summed / count:.3f}",
         f"{scores.precision:.3f}",
         f"{scores.coverage:.3f}",
