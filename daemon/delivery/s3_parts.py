@@ -68,11 +68,12 @@ class UnderWay:
         self._progress = progress
         self._changed = threading.Condition()
         self._sent: dict[Part, int] = {}
+        self._allowed: dict[Part, int] = {}
 
     def begin(self, part: Part, stop: threading.Event) -> None:
         """Wait until a part may begin; raises StoppedError once `stop` is set."""
         with self._changed:
-            self._sent[part] = 0
+            self._sent[part] = self._allowed[part] = 0
             self._wait(part, stop)
 
     def went_on(self, part: Part, sent: int, stop: threading.Event) -> None:
@@ -87,23 +88,28 @@ class UnderWay:
         """A part is acknowledged, or will not be."""
         with self._changed:
             self._sent.pop(part, None)
+            self._allowed.pop(part, None)
             if arrived:
                 self._arrived += part.size
             self._changed.notify_all()
 
     def _wait(self, part: Part, stop: threading.Event) -> None:
+        """Wait until the next step of a part may be sent, and count it as under way."""
         while not self._may_go_on(part):
             self._changed.wait(_NOTICE)
             if stop.is_set():
                 raise StoppedError
 
     def _may_go_on(self, part: Part) -> bool:
-        first = next(iter(self._sent))
-        if first == part:
-            return True
-        others = sum(sent for each, sent in self._sent.items() if each != first)
-        step = min(self._step, part.size - self._sent[part])
-        return first.size + others + step <= self._most
+        first = next(iter(self._allowed))
+        wished = min(self._sent[part] + self._step, part.size)
+        others = sum(
+            allowed for each, allowed in self._allowed.items() if each not in (first, part)
+        )
+        if part != first and first.size + others + wished > self._most:
+            return False
+        self._allowed[part] = max(wished, self._allowed[part])
+        return True
 
     def _tell(self) -> None:
         """Tell how far all parts together are; never less than was told before."""

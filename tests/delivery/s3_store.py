@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -17,6 +18,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from daemon.config.destinations import S3DestinationConfig
+from daemon.delivery.s3 import S3Destination
 from tests.exchange import Exchange, Received, Reply
 from tests.receiver import Receiver
 
@@ -62,6 +65,7 @@ class Store:
         self._replies: dict[str, list[Reply]] = {}
         self._numbers = itertools.count(1)
         self._lock = Lock()
+        self._opened: list[S3Destination] = []
         self.receiver = Receiver(otherwise=self._reply, head=self._reply, hashing=False, tls=tls)
 
     @property
@@ -71,6 +75,25 @@ class Store:
     @property
     def requests(self) -> list[Received]:
         return self.receiver.requests
+
+    def destination(self, **options: object) -> S3Destination:
+        """An S3 destination for this store, with short times and a key that we make up."""
+        os.environ.setdefault("TEST_ACCESS", "AK0123456789")
+        os.environ.setdefault("TEST_SECRET", "SK0123456789abcdef")
+        section = {
+            "type": "s3",
+            "bucket": "receipts",
+            "endpoint": self.url,
+            "path_style": True,
+            "key": "{name}",
+            "access_key_env": "TEST_ACCESS",
+            "secret_key_env": "TEST_SECRET",
+            "timeout": {"connect": "2s", "read": "5s"},
+            **options,
+        }
+        made = S3Destination("bucket", S3DestinationConfig.model_validate(section))
+        self._opened.append(made)
+        return made
 
     def next(self, operation: str, *replies: Reply) -> None:
         """Let the next requests for an operation meet these replies."""
@@ -103,6 +126,8 @@ class Store:
         failure: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for destination in self._opened:
+            destination.close()
         self.receiver.close()
 
     def _reply(self, exchange: Exchange) -> None:
