@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from email.header import Header
+from base64 import b64encode
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +16,8 @@ from daemon.errors import DeliveryError, Kind
 
 _LONGEST_KEY: Final = 1024
 """Bytes of an object's key (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+_WORD: Final = 45
+"""Bytes of an encoded word, which has at most 75 characters (RFC 2047 section 2)."""
 _DOMAINS: Final = (
     ("cn-", "amazonaws.com.cn"),
     ("us-iso-", "c2s.ic.gov"),
@@ -62,10 +65,20 @@ def metadata_value(text: str) -> str:
 
     So Amazon S3 documents it for REST ("Working with object metadata").
     """
-    if text.isascii() and text.isprintable() and text == text.strip() and "  " not in text:
+    if text.isascii() and text.isprintable() and text == " ".join(text.split()):
         return text
-    readable = readable_bytes(text).decode()
-    return Header(readable, "utf-8").encode(linesep="") if readable.strip() else ""
+    return " ".join(f"=?UTF-8?B?{b64encode(word).decode()}?=" for word in _words(text))
+
+
+def _words(text: str) -> Iterator[bytes]:
+    """A text in pieces of UTF-8 that fit into an encoded word, no character cut in two."""
+    content = readable_bytes(text)
+    while content:
+        size = min(_WORD, len(content))
+        while size < len(content) and content[size] & 0xC0 == 0x80:
+            size -= 1
+        yield content[:size]
+        content = content[size:]
 
 
 def _amazon(region: str) -> str:
