@@ -26,8 +26,7 @@ from daemon.files import Identity, identity
 from daemon.limits import MIB
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_NOT_KNOWN: Final = frozenset({400, 404, 409, 410})
-"""How a chunk may be refused when those before it are no longer there."""
+_NOT_LET_IN: Final = frozenset({"auth_refused", "preset_refused", "clock_wrong"})
 
 
 class CloudinaryDestination:
@@ -80,26 +79,28 @@ class CloudinaryDestination:
 
     def check(self) -> list[Finding]:
         """Ask for an upload without a file, which is refused for that or for what is wrong."""
-        fields = {"upload_preset": self._config.upload_preset or ""}
+        preset = self._config.upload_preset
+        fields = {"upload_preset": preset} if preset else {}
         if self._secret is not None:
             fields = api.signed(fields, self._config, self._secret, time.time())
-        body = urlencode({name: value for name, value in fields.items() if value})
         request = self._client.request("POST", self._url, _FORM)
         try:
-            response = self._client.send(request, body.encode())
+            response = self._client.send(request, urlencode(fields).encode())
         except InboxdError as error:
             return findings_of_fault(self._client.origin, error)
         verified = self._config.verify is not False
         *stages, last = findings_of_answer(self._client.origin, response, verified=verified)
         refused = _refusal(self._client, response)
         said = api.complaint(refused.response, response.headers)
-        if response.status_code == 400 and "file" in said.lower():
+        if response.status_code == 400 and "parameter - file" in said:
             how = "signed" if self._config.signed else "by the preset"
-            return [*stages, Finding("auth", True, f"Cloudinary takes uploads {how}")]
-        if last.ok and not said:
-            message = f"this does not answer as Cloudinary does ({response.status_code})"
-            return [*stages, Finding("answer", False, f"{message}; check `endpoint`")]
-        return [*stages, Finding("auth", False, refused.message)]
+            return [*stages, Finding("auth", True, f"uploads are taken {how}")]
+        if refused.code in _NOT_LET_IN:
+            return [*stages, Finding("auth", False, refused.message)]
+        if last.ok:
+            message = f"this is not how Cloudinary answers ({response.status_code}): {said or '-'}"
+            last = Finding("answer", False, f"{message}; check `endpoint` and `cloud`")
+        return [*stages, last]
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
         """Remove one file that a benchmark delivered; tells whether it is gone."""
@@ -143,7 +144,7 @@ class _Attempt:
             key = {"Idempotency-Key": self.parcel.idempotency_key}
             return self._send(key, 0, size)
         number, offset = self._recalled()
-        resumed = offset > 0
+        anew = False
         while True:
             end = min(offset + chunk, size)
             try:
@@ -151,9 +152,10 @@ class _Attempt:
             except DeliveryError as error:
                 if error.code == "file_changed":  # of no use to a later attempt
                     self._keep(number + 1, 0)
-                if not resumed or error.http_status not in _NOT_KNOWN:
+                if anew or offset == 0 or error.code != "refused_by_server":
                     raise
-                number, offset, resumed = number + 1, 0, False
+                # Those before it are no longer there, or the file is, and its answer was lost.
+                number, offset, anew = number + 1, 0, True
                 self._keep(number, offset)
                 continue
             if end == size:
