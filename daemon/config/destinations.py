@@ -8,8 +8,9 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from daemon.config.auth import Auth, NoAuth, SecretSource
+from daemon.config.bandwidth import Rates
 from daemon.config.section import Section
-from daemon.config.units import Count, Duration, LocalPath, Rate, Size, Wait
+from daemon.config.units import Count, Duration, LocalPath, Size, Wait
 from daemon.config.words import (
     AnswerPath,
     HeaderName,
@@ -53,7 +54,9 @@ class DestinationConfig(Section):
     type: str
     retry: RetryConfig = RetryConfig()
     concurrency: ConcurrencyConfig = ConcurrencyConfig()
-    bandwidth: Rate | None = None
+    bandwidth: Rates | None = Field(
+        None, description="of all deliveries together; a rate, or rates by the hours of the day"
+    )
 
 
 class ClientCertificate(Section):

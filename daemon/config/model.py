@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from daemon.config.bandwidth import Rates
 from daemon.config.destinations import DestinationConfig
 from daemon.config.ocr import OcrConfig
 from daemon.config.section import Section
@@ -86,6 +87,7 @@ class Config(Section):
     workers: WorkerCount = 4
     inboxes: dict[str, InboxConfig]
     destinations: dict[str, DestinationConfig] = Field(default_factory=dict)
+    bandwidth: Rates | None = Field(None, description="of all destinations together")
     ocr: OcrConfig = OcrConfig()
     virus_scan: VirusScanConfig | None = None
     log: LogConfig = LogConfig()

@@ -11,7 +11,7 @@ from typing import Final
 
 from daemon.delivery.channel import Piece
 from daemon.delivery.destination import Parcel, Progress
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.throttle import UNLIMITED, Throttles
 from daemon.errors import DeliveryError, Kind, StoppedError
 from daemon.files import block_buffer, environment_fault, identity, is_environment
 from daemon.limits import DEFAULT, KIB
@@ -19,7 +19,6 @@ from daemon.limits import DEFAULT, KIB
 WHOLE: Final = 64 * KIB
 """Bodies up to this many bytes are read and sent in one piece, envelope included."""
 
-_SLOWEST_BLOCK: Final = KIB
 _ESCAPES: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
 
 
@@ -106,7 +105,8 @@ class FileBody:
     """The body of one request: read at its own offsets, so it can be sent again from its start.
 
     It is the whole file, or the `length` bytes of it from `offset` on; `size` is the whole file's.
-    Progress is told as the offset that was reached.
+    Progress is told as the offset that was reached; `throttled` are the seconds for which we held
+    it back ourselves.
 
     It is an iterable with a length, which is what requests and http.client ask of a body. Raises
     StoppedError between blocks once `stop` is set, DeliveryError `file_changed` before the last
@@ -121,12 +121,13 @@ class FileBody:
         *,
         stop: threading.Event,
         progress: Progress,
-        throttle: Throttle | None = None,
+        throttle: Throttles = UNLIMITED,
         block: int = DEFAULT.read_block,
         offset: int = 0,
         length: int | None = None,
     ) -> None:
         self.stop = stop
+        self.throttled = 0.0
         self._descriptor = descriptor
         self._size = size
         self._start = offset
@@ -134,7 +135,7 @@ class FileBody:
         self._envelope = envelope
         self._progress = progress
         self._throttle = throttle
-        self._block = block if throttle is None else _gentle(block, throttle.rate)
+        self._block = throttle.piece(block)
         self._opened = identity(os.fstat(descriptor))
         self._length = len(envelope.head) + self._end - offset + len(envelope.tail)
 
@@ -204,8 +205,8 @@ class FileBody:
     def _turn(self, size: int) -> None:
         if self.stop.is_set():
             raise StoppedError
-        if self._throttle is not None:
-            self._throttle.take(size, self.stop)
+        if self._throttle:
+            self.throttled += self._throttle.take(size, self.stop)
 
     def confirm(self) -> None:
         """Refuse a file that is no longer what it was; raises DeliveryError `file_changed`."""
@@ -213,8 +214,3 @@ class FileBody:
             raise file_changed()
         if identity(os.fstat(self._descriptor)) != self._opened:
             raise file_changed()
-
-
-def _gentle(block: int, rate: int) -> int:
-    """A block small enough that a limited upload flows rather than coming in bursts."""
-    return max(min(block, rate // 10), _SLOWEST_BLOCK)

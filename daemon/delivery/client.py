@@ -19,7 +19,7 @@ from daemon.delivery.destination import JSON, Finding, Parcel, Progress
 from daemon.delivery.digest import DigestProof
 from daemon.delivery.faults import certificate_wanted, stock_fault
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.throttle import Throttle, Throttles
 from daemon.delivery.transport import UploadAdapter, UploadSession
 from daemon.delivery.trust import trust_of
 from daemon.errors import DeliveryError, EnvironmentFaultError
@@ -98,7 +98,7 @@ class Client:
             envelope,
             stop=stop,
             progress=progress,
-            throttle=self._throttle,
+            throttle=Throttles(self._throttle, parcel.throttle),
             block=self.limits.read_block,
             offset=offset,
             length=length,

@@ -12,9 +12,9 @@ from typing import Final
 
 from daemon.delivery.body import file_changed
 from daemon.delivery.destination import Progress
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.throttle import Throttles
 from daemon.errors import StoppedError
-from daemon.limits import KIB, MIB
+from daemon.limits import MIB
 
 _FICLONE: Final = 0x40049409
 """linux/fs.h: share the extents of another file."""
@@ -66,7 +66,7 @@ class Copy:
         target: int,
         *,
         shared: bool,
-        throttle: Throttle | None,
+        throttle: Throttles,
         stop: threading.Event,
         progress: Progress,
     ) -> None:
@@ -75,7 +75,7 @@ class Copy:
         self._throttle = throttle
         self._stop = stop
         self._progress = progress
-        self._block = _BLOCK if throttle is None else max(min(_BLOCK, throttle.rate // 10), KIB)
+        self._block = throttle.piece(_BLOCK)
         self._means: list[Callable[[int, int], int]] = []
         if sys.platform == "linux":
             self._means = [self._by_file_systems] if shared else []
@@ -93,8 +93,7 @@ class Copy:
     def _step(self, offset: int, size: int) -> int:
         if self._stop.is_set():
             raise StoppedError
-        if self._throttle is not None:
-            self._throttle.take(size, self._stop)
+        self._throttle.take(size, self._stop)
         while self._means:
             try:
                 count = self._means[0](offset, size)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from daemon.delivery.throttle import Throttle
+
 JSON = Any
 
 
@@ -47,6 +49,7 @@ class Parcel:
 
     `open` gives a fresh descriptor at offset 0, which the caller closes; every attempt opens anew.
     `idempotency_key` is the same for every attempt of a job at one destination, also after a crash.
+    `throttle` is a limit that all destinations share, to be asked beside the destination's own.
     """
 
     job: str
@@ -60,6 +63,7 @@ class Parcel:
     idempotency_key: str
     open: Callable[[], int]
     resume: Resume = field(default_factory=ForgetfulResume, compare=False)
+    throttle: Throttle | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progre
 from daemon.delivery.naming import relative_path
 from daemon.delivery.placing import Place
 from daemon.delivery.target import cannot_share, check_target, target_fault
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.throttle import Throttle, Throttles
 from daemon.errors import StoppedError
 from daemon.files import identity, sync_folder, unlink_if_there
 from daemon.limits import DEFAULT
@@ -118,7 +118,7 @@ class FolderDestination:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         target = os.open(place.temporary, flags, _MODE)
         try:
-            self._fill(target, source, place.parcel.size, progress, stop)
+            self._fill(target, source, place.parcel, progress, stop)
             status = os.fstat(source)
             os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
             os.fsync(target)
@@ -126,10 +126,11 @@ class FolderDestination:
             os.close(target)
 
     def _fill(
-        self, target: int, source: int, size: int, progress: Progress, stop: threading.Event
+        self, target: int, source: int, parcel: Parcel, progress: Progress, stop: threading.Event
     ) -> None:
         method = self._config.method
-        if method == "reflink" or (method == "auto" and self._throttle is None):
+        throttle = Throttles(self._throttle, parcel.throttle)
+        if method == "reflink" or (method == "auto" and not throttle):
             try:
                 clone(source, target)
             except OSError as error:
@@ -143,7 +144,7 @@ class FolderDestination:
             source,
             target,
             shared=method == "auto",
-            throttle=self._throttle,
+            throttle=throttle,
             stop=stop,
             progress=progress,
-        ).run(size)
+        ).run(parcel.size)

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from daemon.clock import Clock
-from daemon.config.destinations import RetryConfig
 from daemon.crashpoints import crashpoint
 from daemon.delivery import attempts
-from daemon.delivery.destination import Destination, Parcel
+from daemon.delivery.destination import Parcel
 from daemon.errors import DeliveryError
 from daemon.files import display
 from daemon.jobs.changes import DeliveryChanged
 from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
+from daemon.pipeline.outlets import Outlet
 from daemon.pipeline.places import Places
 from daemon.pipeline.progress import ProgressTable, Transfer
 from daemon.pipeline.resuming import resume_of
@@ -38,37 +38,35 @@ class Delivering:
         self,
         job: Job,
         places: Places,
-        destination: Destination,
-        policy: RetryConfig,
+        outlet: Outlet,
         *,
         sleep: Callable[[float], None],
         stop: threading.Event,
-        failed: Callable[[DeliveryError, float | None], None],
         ended: Callable[[attempts.Outcome], None],
     ) -> DeliveryChanged:
         """Deliver, and say what came of it, also to `ended`.
 
-        `sleep` waits between attempts; `failed` is told of each that failed and the pause after it.
-        Raises StoppedError, EnvironmentFaultError, and OSError when our copy of the file cannot be
-        opened.
+        `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, and OSError when
+        our copy of the file cannot be opened.
         """
+        destination = outlet.destination
         delivery = next(d for d in job.deliveries if d.destination == destination.name)
         first = delivery.first_attempt_at or self.clock.now()
-        parcel = parcel_of(job, places, destination.name, self.store)
+        parcel = parcel_of(job, places, outlet, self.store)
         transfer = self.progress.begin(job.id, job.inbox, job.name, destination.name, parcel.size)
         self.teller.started(job, destination.name)
         crashpoint("deliver.begun")
 
         def attempt_failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
             transfer.sent = 0
-            failed(error, pause)
+            outlet.heed(error, pause)
             self.teller.attempt_failed(job, destination.name, attempt, error, pause)
 
         try:
             outcome = attempts.run_attempts(
                 destination,
                 parcel,
-                policy,
+                outlet.policy,
                 prior_attempts=delivery.attempts,
                 first_attempt_at=first,
                 sleep=sleep,
@@ -96,9 +94,9 @@ class Delivering:
         return count
 
 
-def parcel_of(job: Job, places: Places, destination: str, store: JobStore) -> Parcel:
+def parcel_of(job: Job, places: Places, outlet: Outlet, store: JobStore) -> Parcel:
     """What is delivered of a validated job."""
-    preparation = job.preparation
+    preparation, destination = job.preparation, outlet.destination.name
     assert preparation is not None
     return Parcel(
         job=job.id,
@@ -112,6 +110,7 @@ def parcel_of(job: Job, places: Places, destination: str, store: JobStore) -> Pa
         idempotency_key=idempotency_key(job.id, destination),
         open=lambda: places.open(job),
         resume=resume_of(job, destination, store),
+        throttle=outlet.throttle,
     )
 
 

@@ -135,11 +135,9 @@ class Dispatch:
             change = self._delivering.run(
                 job,
                 route.places,
-                outlet.destination,
-                outlet.policy,
+                outlet,
                 sleep=lambda seconds: self._sleep(outlet.lane, seconds, flight.wake),
                 stop=flight.stop,
-                failed=outlet.heed,
                 ended=admission.report,
             )
         if change.delivery.state is DeliveryState.FAILED:

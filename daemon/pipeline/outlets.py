@@ -12,6 +12,7 @@ from daemon.config.model import Config
 from daemon.delivery.paced import PacedDestination
 from daemon.delivery.pacing import Breaker, Lane, Task
 from daemon.delivery.registry import open_destination
+from daemon.delivery.throttle import Throttle
 from daemon.errors import DeliveryError
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
@@ -19,12 +20,16 @@ from daemon.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """A destination with its lane, its breaker, and how its attempts are spaced."""
+    """A destination with its lane, its breaker, and how its attempts are spaced.
+
+    `throttle` is the limit on bandwidth that all of them share.
+    """
 
     destination: PacedDestination
     lane: Lane
     breaker: Breaker
     policy: RetryConfig
+    throttle: Throttle | None
 
     @property
     def paused_for(self) -> float:
@@ -67,14 +72,15 @@ class Outlets:
 
     def open(self, config: Config) -> dict[str, Outlet]:
         """An outlet for each destination in use; raises ConfigError where one cannot be opened."""
+        throttle = Throttle(config.bandwidth, self._clock.now) if config.bandwidth else None
         used = {name for inbox in config.inboxes.values() for name in inbox.deliver}
         return {
-            name: self._open(name, section)
+            name: self._open(name, section, throttle)
             for name, section in config.destinations.items()
             if name in used
         }
 
-    def _open(self, name: str, section: DestinationConfig) -> Outlet:
+    def _open(self, name: str, section: DestinationConfig, throttle: Throttle | None) -> Outlet:
         destination = PacedDestination(
             open_destination(name, section),
             section.concurrency,
@@ -87,4 +93,5 @@ class Outlets:
             Lane(lambda: destination.limit, self._start, self._clock),
             Breaker(self._clock, self._limits),
             section.retry,
+            throttle,
         )

@@ -12,9 +12,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.config.bandwidth import Bandwidth
 from daemon.delivery.body import Envelope, FileBody, boundary_for, escape_parameter, multipart
 from daemon.delivery.naming import relative_path, segment, url_of, with_tail
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.throttle import UNLIMITED, Throttle, Throttles
 from tests.delivery.parcels import never, parcel_of, write
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=80)
@@ -89,7 +90,7 @@ def test_length_is_kept(size: int, block: int, limited: bool) -> None:
             Envelope(b"head", b"tail"),
             stop=never(),
             progress=lambda _: None,
-            throttle=Throttle(10**12) if limited else None,
+            throttle=Throttles(Throttle(Bandwidth(10**12))) if limited else UNLIMITED,
             block=block,
         )
         for _ in range(2):

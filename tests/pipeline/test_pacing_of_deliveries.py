@@ -72,3 +72,17 @@ def test_a_stop_does_not_wait_for_the_end_of_a_rest(tmp_path: Path) -> None:
         assert len(receiver.requests) == 1
         with daemon:
             daemon.wait_for(State.DONE, 5)
+
+
+def test_one_limit_on_bandwidth_holds_for_all_destinations(tmp_path: Path) -> None:
+    """What goes to a disk counts beside what goes to a server."""
+    (tmp_path / "archive").mkdir()
+    with Receiver() as receiver:
+        rest = "bandwidth: 200KB/s\n" + http(receiver.url)
+        rest += "  disk: {type: folder, path: archive}\n"
+        with Daemon(tmp_path, inbox="deliver: [server, disk]", rest=rest) as daemon:
+            began = time.monotonic()
+            for number in range(2):
+                daemon.drop(f"{number}.bin", bytes([number]) * 50_000)
+            daemon.wait_for(State.DONE, 2)
+        assert time.monotonic() - began >= 0.7
