@@ -78,11 +78,14 @@ class Share:
         response = self.client.send(self.client.request("GET", url), stop=stop)
         return response.content if response.status_code == 200 else None
 
-    def remove(self, url: str, stop: threading.Event | None = None) -> None:
-        """Remove a file, if it is there."""
+    def remove(self, url: str, stop: threading.Event | None = None) -> bool:
+        """Remove a file; tells whether it was there."""
         response = self.client.send(self.client.request("DELETE", url), stop=stop)
-        if response.status_code != 404 and not 200 <= response.status_code < 300:
+        if response.status_code == 404:
+            return False
+        if not 200 <= response.status_code < 300:
             raise self.refusal(response)
+        return True
 
     def refusal(self, response: requests.Response) -> DeliveryError:
         """The error for an answer, where WebDAV gives its status another meaning too."""

@@ -20,7 +20,7 @@ class Place:
 
     Each attempt has a temporary name of its own, since a server may be busy with the one before
     for longer than we are. It follows from the idempotency key and the attempts noted, so that
-    what a crash left is written over.
+    what a crash left is written over. `is_begun` tells that it may be there.
     """
 
     def __init__(self, root: str, pattern: str, parcel: Parcel, attempts: int) -> None:
@@ -33,6 +33,7 @@ class Place:
         names = [name, with_tail(name, parcel.job[-_TAIL:]), with_tail(name, parcel.job)]
         self.names = [folder + _segment(name) for name in names]
         key = hashlib.sha256(parcel.idempotency_key.encode()).hexdigest()
+        self.is_begun = False
         self._beginning = f"{folder}.inboxd-{key[:24]}"
         self.temporary = f"{self._beginning}-{attempts}" if attempts else self._beginning
 

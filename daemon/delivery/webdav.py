@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from typing import Final
 
 from daemon import turns
@@ -21,9 +20,9 @@ from daemon.delivery.share_place import Memory, Place
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from daemon.limits import DEFAULT, Limits
 
-_TRIES: Final = 10
+_TRIES: Final = 5
 _PAUSE: Final = 0.1
-"""Seconds between two tries to remove a file that is locked."""
+"""Seconds between two tries to remove a file."""
 _MOST_FOLDERS: Final = 10_000
 """Folders that are remembered as made."""
 
@@ -62,7 +61,8 @@ class WebdavDestination:
             progress(parcel.size)
         else:
             there = self._attempt(place, memory, parcel, progress, stop)
-        self._tidy(memory.left, stop)
+        for url in memory.left:
+            self._remove(url, stop, tries=1)
         return there
 
     def check(self) -> list[Finding]:
@@ -100,12 +100,27 @@ class WebdavDestination:
         try:
             self._upload(place, memory, parcel, progress, stop)
             return self._name(place, place.temporary, parcel, stop)
-        except (DeliveryError, StoppedError) as error:
-            if not (memory.whole and error.kind is Kind.TRANSIENT):
-                over = error.kind is not Kind.TRANSIENT or isinstance(error, StoppedError)
-                if not (over and self._tidy([place.temporary], stop)):
-                    memory.keep_left(place.temporary)
+        except DeliveryError as error:
+            refused = error.http_status is not None
+            self._look_back(
+                place, memory, stop, last=error.kind is not Kind.TRANSIENT, refused=refused
+            )
             raise
+        except StoppedError:
+            self._look_back(place, memory, stop, last=memory.whole is None, refused=False)
+            raise
+
+    def _look_back(
+        self, place: Place, memory: Memory, stop: threading.Event, *, last: bool, refused: bool
+    ) -> None:
+        """Take away what a failed attempt left, where it was the last; else note it.
+
+        A server that did not answer may still be at it, or not even have begun.
+        """
+        if not place.is_begun or (memory.whole and not last):
+            return
+        if not (last and self._remove(place.temporary, stop, tries=1 if refused else _TRIES)):
+            memory.keep_left(place.temporary)
 
     def _upload(
         self,
@@ -120,6 +135,7 @@ class WebdavDestination:
         try:
             self._make_folders(place, stop)
             body = self._client.body(descriptor, parcel, Envelope(), stop=stop, progress=progress)
+            place.is_begun = True
             try:
                 self._share.put(place.temporary, body, parcel.media_type)
             except DeliveryError as error:
@@ -164,7 +180,7 @@ class WebdavDestination:
                     bytes=parcel.size, location=url, http_status=moved.status_code
                 )
             if self._is_ours(url, parcel, stop):
-                self._tidy([temporary], stop)
+                self._remove(temporary, stop, tries=1)
                 return Acknowledgement(bytes=parcel.size, location=url)
         raise DeliveryError(
             "name_taken", "every name for this file is taken on the share", kind=Kind.PERMANENT
@@ -190,25 +206,18 @@ class WebdavDestination:
                 self._share.make_folder(url, stop)
                 self._made.add(url)
 
-    def _tidy(self, urls: Sequence[str], stop: threading.Event) -> bool:
-        """Remove files that nobody needs; tells whether all are gone.
-
-        A server may have one of them locked for a moment, while it notices that we hung up.
-        """
-        gone = [self._remove(url, stop) for url in urls]
-        return all(gone)
-
-    def _remove(self, url: str, stop: threading.Event) -> bool:
-        for _ in range(_TRIES):
+    def _remove(self, url: str, stop: threading.Event, *, tries: int) -> bool:
+        """Remove a file that a server may have locked for a moment; tells whether it is gone."""
+        for number in range(tries):
             try:
-                self._share.remove(url, stop)
+                if self._share.remove(url, stop):
+                    return True
             except DeliveryError as error:
                 if error.code != "server_locked":
                     return False
             except (StoppedError, EnvironmentFaultError):
                 return False
-            else:
-                return True
-            with turns.waiting():
-                time.sleep(_PAUSE)
-        return False
+            if number + 1 < tries:
+                with turns.waiting():
+                    time.sleep(_PAUSE)
+        return True

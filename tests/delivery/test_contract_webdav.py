@@ -10,6 +10,7 @@ import pytest
 from tests.delivery.contract import FarSide, Gigabytes, ServerContract
 from tests.delivery.servers import Servers
 from tests.delivery.webdav_sides import (
+    SizesSide,
     WsgidavSide,
     share_on,
     start_apache,
@@ -48,4 +49,4 @@ class TestApacheDigest(ServerContract):
 class TestApacheGigabytes(Gigabytes):
     @pytest.fixture
     def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
-        yield from share_on(start_apache(servers, "basic"), tmp_path)
+        yield from share_on(start_apache(servers, "basic"), tmp_path, SizesSide)

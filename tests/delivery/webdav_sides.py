@@ -64,6 +64,13 @@ class ShareSide(ServerSide):
             destination.close()
 
 
+class SizesSide(ShareSide):
+    """A share whose files are too large to be looked into."""
+
+    def kept(self) -> list[Kept]:
+        return [Kept(path.name, path.stat().st_size, None) for path in self.path.iterdir()]
+
+
 class WsgidavSide(ShareSide):
     """wsgidav decodes a Destination before it takes it apart, so a MOVE ends at ; ? and #."""
 
@@ -169,6 +176,7 @@ User www-data
 Group www-data
 DocumentRoot {folder}/root
 DavLockDB {folder}/state/locks
+LimitRequestBody 0
 <Directory {folder}/root>
   Dav On
   DavDepthInfinity Off
