@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.writing import GOOD, complaints, inbox
+from tests.config.writing import GOOD, complaints, inbox, loaded
 
 
 class TestFolders:
@@ -90,3 +90,11 @@ class TestFolders:
         """A delivered copy would take the original's name."""
         found = complaints(tmp_path, GOOD.replace("path: archive", "path: done"))
         assert "is the done folder of receipts; deliver somewhere else" in found[0]
+
+    def test_hard_links_to_originals_that_stay(self, tmp_path: Path) -> None:
+        """Who writes to an original that is kept would change what was delivered."""
+        linked = GOOD.replace("path: archive", "path: archive, method: hardlink")
+        loaded(tmp_path, linked)
+        kept = linked.replace("path: inbox", "path: inbox\n    originals: keep")
+        (only,) = complaints(tmp_path, kept)
+        assert "whoever writes to one would change what was delivered" in only
