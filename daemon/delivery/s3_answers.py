@@ -57,7 +57,8 @@ def error_code(response: requests.Response) -> str:
     root = _ROOT.match(document)
     if root is None or root.group(1) != "Error":
         return ""
-    return text_of("Code", document)[:64] or "InternalError"
+    silent = "InternalError" if response.status_code < 400 else ""
+    return text_of("Code", document)[:64] or silent
 
 
 def listing(response: requests.Response) -> Listing:

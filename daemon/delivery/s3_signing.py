@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,7 @@ from daemon.delivery.s3_keys import key_source
 _SIGNED: Final = ("content-type", "x-amz-")
 """What has to be signed beside the host; other headers may be changed on the way."""
 _SERVICE: Final = "s3"
+logging.getLogger("botocore.auth").setLevel(logging.INFO)  # below it says what it signs, tokens too
 
 
 @dataclass(slots=True)

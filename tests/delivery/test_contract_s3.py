@@ -24,6 +24,8 @@ class S3Contract(ServerContract):
 
 
 class TestRclone(S3Contract):
+    large = 6_000_000
+
     @pytest.fixture
     def far_side(
         self,

@@ -302,6 +302,7 @@ class StoreSide(FarSide):
         return list(self.store.objects.values())
 
 
+@pytest.mark.system
 class TestGigabytes(Gigabytes):
     @pytest.fixture
     def far_side(self, store: Store) -> FarSide:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -234,8 +235,14 @@ def test_version_of_an_object(store: Store, parcel: Parcel) -> None:
     assert deliver(store.destination(), parcel).response == {"etag": "e"}
 
 
-def test_secrets_stay_secret(store: Store, parcel: Parcel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a store repeats of a request reaches no error, whole or in part."""
+def test_secrets_stay_secret(
+    store: Store,
+    parcel: Parcel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What a store repeats of a request reaches no error, whole or in part, and no log."""
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TEST_TOKEN", "canary-token-77")
     monkeypatch.setenv("TEST_SECRET", "canary-secret-77")
     store.fails(
@@ -250,3 +257,4 @@ def test_secrets_stay_secret(store: Store, parcel: Parcel, monkeypatch: pytest.M
     assert store.requests[0].headers["x-amz-security-token"] == "canary-token-77"
     assert isinstance(error, DeliveryError)
     assert "canary" not in f"{error.message} {error.response} {error!r} {destination!r}"
+    assert "canary" not in caplog.text
