@@ -2,9 +2,11 @@
 
     python benchmarks/receipt_confidence.py FOLDER [--lines FOLDER]
 
-Every receipt counts once as it is, and with a small weight with one digit of its total misread,
-which is what OCR does and what the sums of a receipt can catch. Prints the weights, and how the
-chances fit what is true in halves that the fit did not see.
+FOLDER is as `receipts.py` takes it; `--lines` holds lines read before, `SET/ID.json`, where a set
+`drawn S` is the series S that the tests draw. Every receipt counts once as it is, and with a small
+weight with one digit of its total misread, which is what OCR does and what the sums of a receipt
+can catch. Prints the weights, and how the chances fit what is true in parts that the fit did not
+see (cross-validation).
 """
 
 from __future__ import annotations
@@ -14,27 +16,41 @@ import json
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.receipt_scores import calibration_error, cents
+from benchmarks.receipt_scores import SURE, calibration_error, cents
 from daemon.receipts.arithmetic import PAID, PARTS_SUM, confirming
-from daemon.receipts.confidence import WEIGHTS, features_of
+from daemon.receipts.confidence import WEIGHTS, Chosen, features_of
 from daemon.receipts.extract import understand_total
+from daemon.receipts.model import Evidence
 from daemon.receipts.text import PageText, TextLine
+from tests.receipts.photos import receipt_on
 
+_FOLDS = 5
 _MISREAD = 0.1
 """How often a digit of a total is taken to be misread: as often as in poor photographs."""
+_TIMES = 3
 _NAMES = list(WEIGHTS)
-_SPEAKS_FOR = frozenset(("one", "label", "lead", "paid", "items", "parts", "taxes"))
+_SPEAKS_FOR = frozenset(("one", "label", "lead", "repeated", "paid", "items", "parts", "taxes"))
 _LEAST = np.array([0.2 if name in _SPEAKS_FOR else -np.inf for name in _NAMES])
 _MOST = np.array([np.inf if name in _SPEAKS_FOR else -0.2 for name in _NAMES])
 """What confirms a total may not count against it, however few receipts there are to learn from."""
-Row = tuple[list[float], bool, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the model sees of one total, and whether it is right; `weight` 1 is a receipt as is."""
+
+    set: str
+    features: list[float]
+    right: bool
+    weight: float
 
 
 def main() -> None:
@@ -42,78 +58,99 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lines", type=Path, help="folder of SET/ID.json with lines read before")
     arguments = parser.parse_args()
-    rows = list(_rows(arguments.folder, arguments.lines))
-    for half in (0, 1):
-        weights = _fit(rows[half::2])
-        other = rows[1 - half :: 2]
-        beliefs = [(_chance(weights, features), right) for features, right, w in other if w == 1]
-        print(f"half {half}: calibration error {calibration_error(beliefs):.4f}")
-    for name, weight in zip(_NAMES, _fit(rows), strict=True):
+    receipts = list(_receipts(arguments.folder, arguments.lines))
+    random.Random(2).shuffle(receipts)
+    unseen: list[tuple[Row, float]] = []
+    for fold in range(_FOLDS):
+        known = [row for n, rows in enumerate(receipts) if n % _FOLDS != fold for row in rows]
+        weights = np.round(_fit(known), 1)
+        unseen += [(row, _chance(weights, row)) for rows in receipts[fold::_FOLDS] for row in rows]
+    _tell(unseen)
+    for name, weight in zip(_NAMES, _fit([row for rows in receipts for row in rows]), strict=True):
         print(f'    "{name}": {weight:.1f},')
 
 
-def _rows(folder: Path, lines: Path | None) -> Iterator[Row]:
+def _tell(unseen: Sequence[tuple[Row, float]]) -> None:
+    """How right the chances are, per set, on rows that their weights were not fitted on."""
+    for name in sorted({row.set for row, _ in unseen}):
+        for kind, wanted in (("as read", True), ("misread", False)):
+            part = [(c, row.right) for row, c in unseen if row.set == name and (row.weight == 1) is wanted]
+            sure = [right for chance, right in part if chance >= SURE]
+            print(
+                f"{name:12} {kind:8} {len(part):5} right {sum(r for _, r in part) / len(part):.4f}"
+                f"  sure {len(sure) / len(part):.3f}, of these right {sum(sure) / max(1, len(sure)):.4f}"
+                f"  calibration error {calibration_error(part):.4f}"
+            )
+
+
+def _receipts(folder: Path, lines: Path | None) -> Iterator[list[Row]]:
     chance = random.Random(1)
-    for pages, total in _samples(folder, lines):
+    for name, pages, total in _samples(folder, lines):
         chosen = understand_total(pages)
         if chosen is None:
             continue
-        right = abs(chosen.candidate.value) == abs(total)
+        right = abs(chosen.value) == abs(total)
         if not right and confirming(chosen.checks) & {PAID, PARTS_SUM}:
             continue  # the key is at odds with the receipt's own sums: the known noise of the keys
-        yield _features(chosen), right, 1.0
-        if not right:
-            continue
-        for _ in range(3):
-            worse = _misread(pages, chosen.candidate.printed.place, chance)
-            chosen_then = understand_total(worse)
-            if chosen_then is not None:
-                then = abs(chosen_then.candidate.value) == abs(total)
-                yield _features(chosen_then), then, _MISREAD / 3
+        rows = [Row(name, _features(chosen), right, 1.0)]
+        for _ in range(_TIMES if right else 0):
+            then = understand_total(_misread(pages, chosen.candidate.printed.place, chance))
+            if then is not None:
+                still = abs(then.value) == abs(total)
+                rows.append(Row(name, _features(then), still, _MISREAD / _TIMES))
+        yield rows
 
 
-def _features(chosen: object) -> list[float]:
-    features = features_of(chosen)  # type: ignore[arg-type]
+def _features(chosen: Chosen) -> list[float]:
+    features = features_of(chosen)
     return [features.get(name, 0.0) for name in _NAMES]
 
 
-def _samples(folder: Path, lines: Path | None) -> Iterator[tuple[list[PageText], object]]:
+def _samples(
+    folder: Path, lines: Path | None
+) -> Iterator[tuple[str, list[PageText], Decimal]]:
     split = json.loads((folder / "sroie" / "split.json").read_text())
     for name in split["text_only"]:
         key = json.loads((folder / "sroie" / "key" / f"{name}.json").read_text())
         boxes = json.loads((folder / "sroie" / "box" / f"{name}.json").read_text())
         texts = [(box["text"], 0.97, tuple(map(float, box["poly"]))) for box in boxes]
-        yield from _sample([texts], key)
+        total = cents(key.get("total"))
+        if total is not None:
+            yield "sroie text", _pages([texts]), total
     for path in sorted((lines or Path("/nonexistent")).glob("*/*.json")):
-        key_file = folder / path.parent.name / "key" / path.name
+        total = _known_total(folder, path)
         pages = json.loads(path.read_text())["pages"]
-        texts_of = [
-            [(line["text"], line["confidence"], tuple(line["box"])) for line in page["lines"]]
-            for page in pages
-        ]
-        yield from _sample(texts_of, json.loads(key_file.read_text()))
+        if total is not None:
+            texts_of = [
+                [(line["text"], line["confidence"], tuple(line["box"])) for line in page["lines"]]
+                for page in pages
+            ]
+            yield path.parent.name, _pages(texts_of), total
 
 
-def _sample(pages: Sequence[Sequence[tuple]], key: dict) -> Iterator[tuple[list[PageText], object]]:  # type: ignore[type-arg]
-    total = cents(key["total"])
-    if total is None:
-        return
-    yield (
-        [
-            PageText(number, 1, 1, tuple(TextLine(n, *line) for n, line in enumerate(lines)))
-            for number, lines in enumerate(pages, start=1)
-        ],
-        total,
-    )
+def _known_total(folder: Path, lines: Path) -> Decimal | None:
+    """The total of the receipt whose lines were read."""
+    name = lines.parent.name
+    if name.startswith("drawn "):
+        series = name.removeprefix("drawn ")
+        return receipt_on(int(lines.stem.removeprefix(series)), series=series).total
+    return cents(json.loads((folder / name / "key" / lines.name).read_text())["total"])
 
 
-def _misread(pages: list[PageText], place: object, chance: random.Random) -> list[PageText]:
+def _pages(pages: Sequence[Sequence[tuple]]) -> list[PageText]:  # type: ignore[type-arg]
+    return [
+        PageText(number, 1, 1, tuple(TextLine(n, *line) for n, line in enumerate(lines)))
+        for number, lines in enumerate(pages, start=1)
+    ]
+
+
+def _misread(pages: list[PageText], place: Evidence, chance: random.Random) -> list[PageText]:
     """The pages with one digit of the line at a place read as another one."""
     worse = []
     for page in pages:
         lines = list(page.lines)
         for at, line in enumerate(lines):
-            if (page.number, line.index) == (place.page, place.line):  # type: ignore[attr-defined]
+            if (page.number, line.index) == (place.page, place.line):
                 digits = [n for n, character in enumerate(line.text) if character.isdigit()]
                 spot = chance.choice(digits[-4:])
                 digit = chance.choice([d for d in "0123456789" if d != line.text[spot]])
@@ -125,19 +162,19 @@ def _misread(pages: list[PageText], place: object, chance: random.Random) -> lis
 
 def _fit(rows: Sequence[Row], steps: int = 20000) -> np.ndarray:
     """Logistic regression by gradient descent, held near zero where data says little."""
-    features = np.array([row[0] for row in rows])
-    right = np.array([row[1] for row in rows], dtype=float)
-    weight = np.array([row[2] for row in rows])
+    features = np.array([row.features for row in rows])
+    right = np.array([row.right for row in rows], dtype=float)
+    weight = np.array([row.weight for row in rows])
     found = np.zeros(features.shape[1])
     for _ in range(steps):
         chance = 1 / (1 + np.exp(-features @ found))
         slope = features.T @ (weight * (right - chance)) - 0.05 * found
-        found = np.clip(found + slope / (0.25 * len(rows)), _LEAST, _MOST)
+        found = np.clip(found + slope / (0.25 * weight.sum()), _LEAST, _MOST)
     return found
 
 
-def _chance(weights: np.ndarray, features: Sequence[float]) -> float:
-    return float(1 / (1 + np.exp(-np.dot(weights, features))))
+def _chance(weights: np.ndarray, row: Row) -> float:
+    return float(1 / (1 + np.exp(-np.dot(weights, row.features))))
 
 
 if __name__ == "__main__":

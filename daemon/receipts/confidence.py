@@ -26,6 +26,7 @@ WEIGHTS: Mapping[str, float] = {
     "one": 2.1,
     "label": 0.2,
     "lead": 1.4,
+    "repeated": 1.0,
     "paid": 1.9,
     "items": 0.2,
     "parts": 1.2,
@@ -68,6 +69,7 @@ def features_of(chosen: Chosen) -> dict[str, float]:
         "one": 1.0,
         "label": 1.0 if chosen.candidate.label >= 5.0 else 0.0,
         "lead": min(2.5, max(0.0, chosen.lead)),
+        "repeated": 1.0 if chosen.candidate.evidence.get("repeated") else 0.0,
         "unread": 1.0 - chosen.candidate.printed.seen,
         "mended": 1.0 if chosen.candidate.printed.mended else 0.0,
     }

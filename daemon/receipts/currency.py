@@ -32,12 +32,13 @@ _HABITS = (
 )
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
 _STATES = (
-    "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI"
+    "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|[O0][HKR]|PA|RI"
     "|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
 )
 _AMERICAN = re.compile(
     rf"\bSALES TAX\b|(?<![A-Z]){_STATES}\.?,?\s?\d{{5}}(?:-\d{{4}})?(?!\d)"
-    r"|\(\d{3}\)\s?\d{3}-\d{4}"
+    r"|\(\d{3}\)\s?\d{3}-\d{4}|(?<![\d-])[2-9]\d{2}-\d{3}-\d{4}(?![\d-])"
+    r"|\b(?:STATE|CITY|COUNTY) TAX\b"
 )
 _SWISS = frozenset(("de", "fr", "it"))
 """Languages whose other countries write a decimal comma."""

@@ -13,7 +13,7 @@ from daemon.receipts.model import NOT_FOUND, Evidence, Field
 from daemon.receipts.spelling import skeleton
 from daemon.receipts.times import GLUED, TIME, time_of
 
-_SEP = r"\s?[/.,\-]\s?"
+_SEP = r"\s?[/.,\-~]\s?"
 _NUMERIC = re.compile(
     rf"(?<![\d.,/-])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{4}}|\d{{2}})(?!\d{{3}}|\d?[./-]\d|,\d)"
 )
@@ -44,6 +44,7 @@ _DIGITS = str.maketrans(
 _ABBREVIATED = 3
 """Letters of a month's short name."""
 _LONG_NAME = 7
+_FULL_YEAR = 4
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
 
@@ -179,12 +180,12 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
         if date:
             yield _Reading(date, *match.span(), 3.0)
     for match in _NAMED.finditer(text):
-        month = _month(match[2])
+        month = _month(match[2], match[3])
         date = _date(match[3], str(month), match[1]) if month else None
         if date:
             yield _Reading(date, *match.span(), 3.0)
     for match in _NAME_FIRST.finditer(text):
-        month = _month(match[1])
+        month = _month(match[1], match[3])
         date = _date(match[3], str(month), match[2]) if month else None
         if date:
             yield _Reading(date, *match.span(), 3.0 if len(match[3]) == 4 else 2.0)
@@ -213,17 +214,22 @@ def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
     return None
 
 
-def _month(name: str) -> int | None:
-    """The number of a month by its name; one letter may be misread, two of a long one."""
+def _month(name: str, year: str) -> int | None:
+    """The number of a month by its name.
+
+    Before a year in full one letter may be misread, two of a long name.
+    """
     months = known_words().months
     bones = skeleton(name)
     if bones in months:
         return months[bones]
+    if len(bones) == _ABBREVIATED + 1 and bones[:_ABBREVIATED] in months:
+        return months[bones[:_ABBREVIATED]]
+    if len(year) < _FULL_YEAR and len(bones) < _ABBREVIATED + 2:
+        return None
     alike = {number for known, number in months.items() if _looks_like(bones, known)}
     if len(alike) == 1:
         return alike.pop()
-    if len(bones) == _ABBREVIATED + 1 and bones[:_ABBREVIATED] in months:
-        return months[bones[:_ABBREVIATED]]
     most = 2 if len(bones) >= _LONG_NAME else 1
     near = {
         number

@@ -150,7 +150,7 @@ class _Found:
 
     def _explains_last(self, count: Quantity | None, amount: Printed) -> bool:
         """Whether a row of numbers says how the item above came about: `2 x 1,99` under `3,98`."""
-        if not self.items or count is None:
+        if not self.items or count is None or self.items[-1].unit_price is not None:
             return False
         whole = self.items[-1].total
         return count.makes(whole) and amount.value in (count.unit_price, count.count, whole)

@@ -34,6 +34,7 @@ WEIGHTS: Mapping[str, float] = {
     "not_paid_less_change": -0.5,
     "paid_exactly": 1.0,
     "composed": 1.2,
+    "proved": 4.0,
     "items": 1.5,
     "repeated": 0.35,
     "rounded_to_five": 1.2,
@@ -184,6 +185,8 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["paid_exactly"] = 1
         if value in sums:
             evidence["composed"] = 1
+            if value in facts.payments and facts.subtotal is not None:
+                evidence["proved"] = 1
         if facts.items is not None and value == facts.items and candidate.label >= 2.0:
             evidence["items"] = 1
         evidence["repeated"] = min(3, printed[abs(value)] - 1)

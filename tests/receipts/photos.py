@@ -25,10 +25,15 @@ class Photo:
     jpeg: bytes
 
 
+def receipt_on(number: int, *, series: str = "a") -> Printed:
+    """The receipt that is on one picture of a series."""
+    return printed(f"{series}{number}", locale=LOCALES[number % len(LOCALES)])
+
+
 def photo(number: int, *, series: str = "a") -> Photo:
     """One picture of a series; locales and levels take turns, so that each has its share."""
     seed = f"{series}{number}"
-    receipt = printed(seed, locale=LOCALES[number % len(LOCALES)])
+    receipt = receipt_on(number, series=series)
     hard = _LEVELS[number // len(LOCALES) % len(_LEVELS)]
     chance = random.Random(f"photo {seed}")
     how = wear(chance, hard)
