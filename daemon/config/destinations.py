@@ -157,23 +157,23 @@ class S3DestinationConfig(ServerDestinationConfig):
     kms_key: HeaderValue | None = None
     metadata: dict[HeaderName, Template] = Field(default_factory=dict)
 
-    def source(self, half: Literal["access_key", "secret_key", "session_token"]) -> SecretSource:
-        """Where one of the texts that make up a key is read from; it may name no place."""
-        return SecretSource(
-            getattr(self, f"{half}_file"),
-            getattr(self, f"{half}_env"),
-            getattr(self, f"{half}_credential"),
-        )
+    def source(
+        self, part: Literal["access_key", "secret_key", "session_token"]
+    ) -> SecretSource | None:
+        """Where one of the texts that make up a key is read from, None where none is named."""
+        places = [getattr(self, f"{part}_{end}") for end in ("file", "env", "credential")]
+        return SecretSource(*places) if any(places) else None
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
-        access, secret, token = (
-            sum(place is not None for place in (source.file, source.env, source.credential))
-            for source in map(self.source, ("access_key", "secret_key", "session_token"))
-        )
-        if max(access, secret, token) > 1:
-            raise ValueError("a key has several sources; give one of _file, _env and _credential")
-        if access != secret:
+        sources = [self.source(part) for part in ("access_key", "secret_key", "session_token")]
+        for source in filter(None, sources):
+            if (source.file, source.env, source.credential).count(None) < 2:
+                raise ValueError(
+                    "a key has several sources; give one of _file, _env and _credential"
+                )
+        access, secret, token = sources
+        if (access is None) != (secret is None):
             raise ValueError("give both access_key_... and secret_key_..., or neither")
         if token and not access:
             raise ValueError("a session_token_... belongs to an access_key_...")

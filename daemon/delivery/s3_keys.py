@@ -41,16 +41,13 @@ class GivenKey:
     """A key from the configuration, read once; raises ConfigError where it cannot be read."""
 
     def __init__(self, config: S3DestinationConfig, where: str) -> None:
-        access = read_secret(config.source("access_key"), f"{where}.access_key").reveal()
-        secret = read_secret(config.source("secret_key"), f"{where}.secret_key").reveal()
-        token = None
-        if any((config.session_token_file, config.session_token_env)) or (
-            config.session_token_credential
-        ):
-            token = read_secret(config.source("session_token"), f"{where}.session_token").reveal()
-        if not f"{access}{token or ''}".isascii():
+        texts = {}
+        for part in ("access_key", "secret_key", "session_token"):
+            source = config.source(part)
+            texts[part] = read_secret(source, f"{where}.{part}").reveal() if source else ""
+        if not f"{texts['access_key']}{texts['session_token']}".isascii():
             raise ConfigError([Problem(where, "an access key and its token are plain ASCII text")])
-        self._key = Key(access, secret, token)
+        self._key = Key(texts["access_key"], texts["secret_key"], texts["session_token"] or None)
 
     def key(self) -> Key:
         """The key that was read."""
@@ -103,6 +100,6 @@ class UsualChain:
 
 def key_source(config: S3DestinationConfig, where: str) -> KeySource:
     """Where a destination's key comes from; raises ConfigError, naming what is `where`."""
-    if config.access_key_file or config.access_key_env or config.access_key_credential:
+    if config.source("access_key") is not None:
         return GivenKey(config, where)
     return UsualChain(config.profile, f"{where}.profile")
