@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
 
 from daemon.reading.image import Image
+from daemon.reading.runtime import Network
 
 Corners = NDArray[np.float32]
 """4 x 2: the corners of a line from the top left, clockwise."""
@@ -42,11 +42,8 @@ class DetectionSettings:
 class Detector:
     """Boxes of lines by the detection model."""
 
-    def __init__(
-        self, session: InferenceSession, settings: DetectionSettings | None = None
-    ) -> None:
-        self._session = session
-        self._input = session.get_inputs()[0].name
+    def __init__(self, network: Network, settings: DetectionSettings | None = None) -> None:
+        self._network = network
         self._settings = settings or DetectionSettings()
 
     def find(self, image: Image) -> list[Corners]:
@@ -54,7 +51,7 @@ class Detector:
         height, width = image.shape[:2]
         if min(height, width) < 4:
             return []
-        chances = self._session.run(None, {self._input: self._prepare(image)})[0][0, 0]
+        chances = self._network.run(self._prepare(image))[0, 0]
         scale = np.array([width / chances.shape[1], height / chances.shape[0]], dtype=np.float32)
         limits = np.array([width, height], dtype=np.float32)
         return [np.clip(corners * scale, 0, limits) for corners in regions(chances, self._settings)]

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession
 
 from daemon.reading.image import Image
+from daemon.reading.runtime import Network
 
 HEIGHT = 48
 """Pixels that the model wants a line to be high."""
@@ -25,20 +25,20 @@ class Recogniser:
     """Text of lines by the recognition model; `characters` are its classes, the blank first.
 
     Lines go through one by one: on one thread a batch saves nothing, and padding lines to one
-    width costs time and accuracy. Only very short ones are padded, to `narrowest` pixels; the
-    model has not been trained on less. `widest` bounds the memory that one line can take.
+    width costs time and accuracy. Only very short ones are padded, to `narrowest` pixels, for the
+    model has not been trained on less, and all to the network's step. `widest` bounds the memory
+    that one line can take.
     """
 
     def __init__(
         self,
-        session: InferenceSession,
+        network: Network,
         characters: Sequence[str],
         *,
         narrowest: int = 160,
         widest: int = 3200,
     ) -> None:
-        self._session = session
-        self._input = session.get_inputs()[0].name
+        self._network = network
         self._characters = np.array(characters, dtype=object)
         self._narrowest = narrowest
         self._widest = widest
@@ -47,9 +47,11 @@ class Recogniser:
         """Text, which may be empty, and confidence of one line."""
         height, width = line.shape[:2]
         scaled = max(8, min(self._widest, math.ceil(HEIGHT * width / height)))
-        planes = np.zeros((1, 3, HEIGHT, max(scaled, self._narrowest)), np.float32)
+        step = self._network.step
+        padded = math.ceil(max(scaled, self._narrowest) / step) * step
+        planes = np.zeros((1, 3, HEIGHT, padded), np.float32)
         _place(line, planes[0], scaled)
-        return self._decode(self._session.run(None, {self._input: planes})[0][0])
+        return self._decode(self._network.run(planes)[0])
 
     def _decode(self, chances: NDArray[np.float32]) -> tuple[str, float]:
         best = chances.argmax(axis=1)
@@ -59,6 +61,22 @@ class Recogniser:
             return "", 0.0
         sure = chances[kept, best[kept]]
         return "".join(self._characters[best[kept]]).strip(), float(sure.mean())
+
+
+class SecondLook:
+    """Reads with a quick recogniser, and with a better one what the quick one is unsure of."""
+
+    def __init__(self, quick: Recogniser, better: Recogniser, *, sure: float) -> None:
+        self._quick = quick
+        self._better = better
+        self._sure = sure
+
+    def read(self, line: Image) -> tuple[str, float]:
+        """Text, which may be empty, and confidence of one line."""
+        text, confidence = self._quick.read(line)
+        if confidence >= self._sure:
+            return text, confidence
+        return self._better.read(line)
 
 
 def _place(line: Image, target: NDArray[np.float32], width: int) -> None:

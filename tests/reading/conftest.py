@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.reading.engine import OcrEngine, make_engine
+from daemon.reading.engine import EngineSettings, OcrEngine, make_engine
 from daemon.reading.ocrspace import OcrSpaceEngine
 from daemon.reading.ocrspace_client import OcrSpaceClient
 from daemon.reading.reader import Reader
@@ -15,7 +15,22 @@ from tests.reading.ocrspace_service import KEY, Service, serving
 
 @pytest.fixture(scope="session")
 def rapid() -> OcrEngine:
-    return make_engine("rapid")
+    return make_engine(EngineSettings(runtime="onnxruntime"))
+
+
+@pytest.fixture(scope="session")
+def rapid_on_openvino() -> OcrEngine:
+    return make_engine(EngineSettings(runtime="openvino"))
+
+
+@pytest.fixture(scope="session")
+def rapid_fast() -> OcrEngine:
+    return make_engine(EngineSettings(profile="fast", runtime="onnxruntime"))
+
+
+@pytest.fixture(scope="session")
+def rapid_fast_on_openvino() -> OcrEngine:
+    return make_engine(EngineSettings(profile="fast", runtime="openvino"))
 
 
 @pytest.fixture(scope="session")

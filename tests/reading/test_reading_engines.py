@@ -11,13 +11,24 @@ import numpy as np
 import pytest
 
 from daemon.errors import ReadingError
-from daemon.reading.engine import OcrEngine, check_engine, known_engines, make_engine
+from daemon.reading.engine import (
+    EngineSettings,
+    OcrEngine,
+    check_engine,
+    known_engines,
+    make_engine,
+)
 from daemon.reading.geometry import bounds
 from daemon.reading.rows import in_reading_order
 from tests.reading.drawing import LETTERS, RECEIPT, receipt
 
 
-@pytest.fixture(params=["rapid", pytest.param("tesseract", marks=pytest.mark.system), "ocrspace"])
+@pytest.fixture(
+    params=[
+        *("rapid", "rapid_on_openvino", "rapid_fast", "rapid_fast_on_openvino", "ocrspace"),
+        pytest.param("tesseract", marks=pytest.mark.system),
+    ]
+)
 def engine(request: pytest.FixtureRequest) -> OcrEngine:
     made: OcrEngine = request.getfixturevalue(request.param)
     return made
@@ -68,6 +79,39 @@ def test_noise_gives_nothing_sure(engine: OcrEngine) -> None:
     """Random dots are not read with confidence."""
     noise = np.random.default_rng(7).integers(0, 255, (300, 300, 3), dtype=np.uint8)
     assert all(line.confidence < 0.9 for line in engine.read(noise))
+
+
+def test_both_runtimes_read_the_same(rapid: OcrEngine, rapid_on_openvino: OcrEngine) -> None:
+    """The numbers differ in their last places; the text does not."""
+    image = np.asarray(receipt())
+    one, other = (in_reading_order(engine.read(image)) for engine in (rapid, rapid_on_openvino))
+    assert [line.text for line in one] == [line.text for line in other]
+    for line, twin in zip(one, other, strict=True):
+        assert line.box == pytest.approx(twin.box, abs=3)
+
+
+def test_a_runtime_that_is_missing_is_said_before_the_first_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Asked for by name it has to be there; by default it is used where it is."""
+    monkeypatch.setattr("daemon.reading.engine.find_spec", lambda _name: None)
+    with pytest.raises(ReadingError, match=r"pip install inboxd\[openvino\]") as told:
+        check_engine(EngineSettings(runtime="openvino"))
+    assert told.value.code == "engine_missing"
+    check_engine(EngineSettings(runtime="auto"))
+
+
+def test_openvino_comes_without_its_telemetry() -> None:
+    """What could phone home is not even imported."""
+    program = (
+        "import sys\n"
+        "from daemon.reading.engine import EngineSettings, make_engine\n"
+        "make_engine(EngineSettings(runtime='openvino'))\n"
+        "loaded = [name for name, module in sys.modules.items() if module is not None]\n"
+        "sys.exit(', '.join(n for n in loaded if n.startswith('openvino_telemetry')) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_unknown_engine_names_those_that_are_known() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from daemon.reading.engine import OcrEngine
-from daemon.reading.latin_head import HeadError, cut, is_latin
+from daemon.reading.latin_head import cut, is_latin
+from daemon.reading.onnx_file import FormatError
 from daemon.reading.rapid import RapidEngine
 from tests.reading.drawing import receipt
 
@@ -44,5 +45,5 @@ def test_the_recogniser_knows_only_latin(rapid: OcrEngine) -> None:
 @pytest.mark.parametrize("model", [b"", b"\x08\x07", b"\x0b", b"\x72\xff"])
 def test_a_file_that_is_no_such_model_is_told(model: bytes) -> None:
     """A model that is built otherwise is an error, not a wrong cut."""
-    with pytest.raises(HeadError):
+    with pytest.raises(FormatError):
         cut(model)
