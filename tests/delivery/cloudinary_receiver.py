@@ -125,7 +125,7 @@ class CloudinaryReceiver:
             return self._instead.pop(0) if self._instead else None
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(
