@@ -21,6 +21,7 @@ from daemon.delivery.credentials import Credentials
 from daemon.delivery.destination import JSON, Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.secret import read_secret
+from daemon.delivery.transport import round_trip_of
 from daemon.errors import DeliveryError, InboxdError, Kind, StoppedError
 from daemon.files import Identity, identity
 from daemon.limits import MIB
@@ -75,6 +76,7 @@ class CloudinaryDestination:
             location=answer.get("secure_url") or answer.get("url"),
             http_status=response.status_code,
             response=answer,
+            round_trip=round_trip_of(response),
         )
 
     def check(self) -> list[Finding]:

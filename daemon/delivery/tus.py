@@ -26,6 +26,7 @@ from daemon.delivery.destination import (
     Resume,
 )
 from daemon.delivery.naming import facts_of
+from daemon.delivery.transport import round_trip_of
 from daemon.delivery.tus_protocol import Upload
 from daemon.delivery.tus_server import TusServer
 from daemon.errors import DeliveryError, InboxdError, StoppedError
@@ -120,8 +121,8 @@ class TusDestination:
 class _Attempt:
     """One attempt at one delivery.
 
-    `status` and `response` are of the last answer that counts; `cut` tells that the connection was
-    lost once, after which the attempt went on where the server was.
+    `status`, `response` and `round_trip` are of the last answer that counts; `cut` tells that the
+    connection was lost once, after which the attempt went on where the server was.
     """
 
     config: TusDestinationConfig
@@ -134,6 +135,7 @@ class _Attempt:
     cut: bool = False
     status: int | None = None
     response: Mapping[str, JSON] = field(default_factory=dict)
+    round_trip: float | None = None
 
     def run(self) -> Acknowledgement:
         """Go on with the upload that was begun, or begin one, until the server has all of it."""
@@ -156,6 +158,7 @@ class _Attempt:
             location=upload.url,
             http_status=self.status,
             response=self.response,
+            round_trip=self.round_trip,
         )
 
     def _taken_up(self) -> tuple[Upload, int] | None:
@@ -265,3 +268,4 @@ class _Attempt:
     def _heard(self, response: requests.Response) -> None:
         self.status = response.status_code
         self.response = self.server.home.answer(response)
+        self.round_trip = round_trip_of(response)
