@@ -21,7 +21,9 @@ from daemon.delivery.destination import (
 )
 from daemon.errors import DeliveryError
 
-_TOO_MANY: Final = frozenset({429, 503})
+TOO_MANY: Final = frozenset({420, 429, 503})
+"""How servers say that they take no more for now; 420 is Cloudinary's way."""
+
 _TOO_SLOW: Final = frozenset({408, 504})
 _OUT_OF_TIME: Final = frozenset(
     {"connect_timeout", "transfer_timeout", "transfer_overdue", "transfer_slow"}
@@ -90,7 +92,7 @@ class PacedDestination:
 
     def _learn(self, found: AdaptiveLimit, start: Start, error: DeliveryError) -> None:
         now = self._clock.now()
-        if error.http_status in _TOO_MANY:
+        if error.http_status in TOO_MANY:
             error.crowded = found.throttled(start, self._under_way, now)
         elif error.http_status in _TOO_SLOW or error.code in _OUT_OF_TIME:
             found.stalled(start, self._under_way, now)

@@ -9,7 +9,7 @@ from functools import partial
 from daemon.clock import Clock
 from daemon.config.destinations import DestinationConfig, RetryConfig
 from daemon.config.model import Config
-from daemon.delivery.paced import PacedDestination
+from daemon.delivery.paced import TOO_MANY, PacedDestination
 from daemon.delivery.pacing import Breaker, Lane, Task
 from daemon.delivery.registry import open_destination
 from daemon.delivery.throttle import Throttle
@@ -38,7 +38,7 @@ class Outlet:
 
     def heed(self, error: DeliveryError, pause: float | None) -> None:
         """Give the destination the rest that it asked for; the failed file itself takes `pause`."""
-        asked = error.http_status in (429, 503) and not error.crowded
+        asked = error.http_status in TOO_MANY and not error.crowded
         if pause and asked and (error.retry_after or self.destination.limit == 1):
             self.lane.pause(pause)
 
