@@ -31,7 +31,15 @@ _PERMANENT: Final[Mapping[int, tuple[str, str]]] = {
     405: ("refused_by_server", "the server does not take this method; check `method`"),
     413: ("too_large_for_server", "the file is larger than the server takes"),
 }
-_SERVER_WIDE: Final = frozenset({"too_many_requests", "server_unavailable", "server_full"})
+_SERVER_WIDE: Final = frozenset(
+    {
+        "too_many_requests",
+        "server_unavailable",
+        "server_full",
+        "clock_skewed",
+        "credentials_expired",
+    }
+)
 _LONGEST_LOCATION: Final = 2048
 
 

@@ -23,6 +23,8 @@ from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port, program
 
 ACCESS, SECRET = "AK0123456789", "SK0123456789abcdef"
+DOMAIN = "s3.seaweed.test"
+"""Where SeaweedFS takes the bucket from the host's name."""
 _numbers = itertools.count(1)
 
 
@@ -44,6 +46,7 @@ def start_moto(servers: Servers) -> int:
 
 def start_seaweed(servers: Servers, folder: Path) -> int:
     """SeaweedFS with everything it needs in one process; gives the port of its S3 server."""
+    folder.mkdir()
     identities = folder / "identities.json"
     key = {"accessKey": ACCESS, "secretKey": SECRET}
     admin = {"name": "inboxd", "credentials": [key], "actions": ["Admin"]}
@@ -55,7 +58,13 @@ def start_seaweed(servers: Servers, folder: Path) -> int:
     command = [program("weed"), f"-logdir={folder}", "server", f"-dir={data}", "-ip=127.0.0.1"]
     command += [f"-{name}.port={port}" for name, port in ports.items()]
     command += [f"-{name}.port.grpc={port}" for name, port in grpc.items()]
-    command += ["-s3", f"-s3.config={identities}", "-s3.autoCreateBucket=false", "-volume.max=2000"]
+    command += [
+        "-s3",
+        f"-s3.config={identities}",
+        f"-s3.domainName={DOMAIN}",
+        "-s3.autoCreateBucket=false",
+        "-volume.max=2000",
+    ]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=512"]
     servers.run(command, ports["s3"], seconds=60)
     return ports["s3"]
@@ -71,12 +80,12 @@ class BucketSide(ServerSide):
         monkeypatch.setenv("TEST_ACCESS", ACCESS)
         monkeypatch.setenv("TEST_SECRET", SECRET)
         self._opened: list[S3Destination] = []
-        self.direct = self._open(f"http://127.0.0.1:{port}")
+        self.direct = self._open(endpoint=f"http://127.0.0.1:{port}")
         self.store: ObjectRequests = self.direct._requests
         assert self.store.send("PUT", "", "", body=b"").status_code == 200
 
     def destination(self, **options: object) -> S3Destination:
-        return self._open(self.proxy.url, **options)
+        return self._open(**{"endpoint": self.proxy.url.rstrip("/"), **options})
 
     def kept(self) -> list[Kept]:
         response = self.store.send("GET", "", "list-type=2&encoding-type=url")
@@ -114,11 +123,10 @@ class BucketSide(ServerSide):
         assert response.status_code == 200, response.text
         return [text_of("UploadId", section) for section in sections("Upload", response.text)]
 
-    def _open(self, endpoint: str, **options: object) -> S3Destination:
+    def _open(self, **options: object) -> S3Destination:
         section = {
             "type": "s3",
             "bucket": self.bucket,
-            "endpoint": endpoint.rstrip("/"),
             "key": "{name}",
             "access_key_env": "TEST_ACCESS",
             "secret_key_env": "TEST_SECRET",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.delivery.contract import FarSide, ServerContract
+from tests.delivery.contract import FarSide, ServerContract, deliver, digest
+from tests.delivery.parcels import parcel_of, write
 from tests.delivery.s3_sides import (
+    DOMAIN,
     SeaweedSide,
     bucket_side,
     start_moto,
@@ -61,7 +66,36 @@ class TestSeaweed(S3Contract):
         monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[FarSide]:
         port = servers.once(
-            "seaweed", lambda: start_seaweed(servers, tmp_path_factory.mktemp("seaweed"))
+            "seaweed", lambda: start_seaweed(servers, tmp_path_factory.getbasetemp() / "seaweed")
         )
         with bucket_side(port, monkeypatch, SeaweedSide) as side:
             yield side
+
+
+@pytest.mark.system
+class TestBucketInTheHost:
+    """The bucket's name in front of the host's is signed and understood too."""
+
+    @pytest.mark.parametrize("size", [7, 6_000_000])
+    def test_delivery(
+        self,
+        servers: Servers,
+        tmp_path_factory: pytest.TempPathFactory,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        size: int,
+    ) -> None:
+        """Small and large files arrive, under a name of any kind."""
+        folder = tmp_path_factory.getbasetemp() / "seaweed"
+        port = servers.once("seaweed", lambda: start_seaweed(servers, folder))
+        with bucket_side(port, monkeypatch, SeaweedSide) as side:
+            local = socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: local)
+            host = f"http://{DOMAIN}:{port}"
+            destination = side.destination(endpoint=host, multipart_threshold="5MiB")
+            content = os.urandom(size)
+            parcel = parcel_of(write(tmp_path, content), "a b/ä +.jpg")
+            acknowledgement = deliver(destination, parcel)
+            assert f"//{side.bucket}.{DOMAIN}:{port}/" in str(acknowledgement.location)
+            assert side.digests() == [digest(content)]
+            assert [finding for finding in destination.check() if not finding.ok] == []

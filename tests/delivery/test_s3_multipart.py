@@ -14,7 +14,7 @@ import pytest
 
 from daemon.delivery.destination import Parcel
 from daemon.delivery.s3 import S3Destination
-from daemon.errors import DeliveryError, Kind, StoppedError
+from daemon.errors import Kind, StoppedError
 from daemon.limits import MIB
 from tests.delivery.contract import FarSide, Gigabytes, deliver, failed
 from tests.delivery.parcels import Watched, never, parcel_of, write
@@ -24,6 +24,7 @@ from tests.waiting import wait_until
 
 SIZE = 23 * MIB
 PARTS = 5
+STEP = 256 * 1024
 
 
 class FileResume:
@@ -130,38 +131,56 @@ def test_part_of_another_size_is_sent_again(
     assert store.objects["large.bin"].size == SIZE
 
 
-def test_no_more_is_under_way_than_a_crash_may_cost(store: Store, large: Parcel) -> None:
-    """While no part is acknowledged, no more than resend_at_most is sent, by however many."""
-    for allowed, parts in ((8_000_000, 2), (12 * MIB, 3), (1, 1)):
-        release = threading.Event()
-        began = []
+@pytest.mark.parametrize(
+    ("allowed", "parts", "reached"),
+    [(8_000_000, 2, 5 * MIB + 10 * STEP), (12 * MIB, 3, 12 * MIB), (1, 1, 5 * MIB)],
+)
+def test_no_more_is_under_way_than_a_crash_may_cost(
+    store: Store, large: Parcel, allowed: int, parts: int, reached: int
+) -> None:
+    """While no part is acknowledged no more than resend_at_most is sent, by however many."""
+    began = []
 
-        def hold(exchange: Exchange, release: threading.Event = release) -> None:
-            began.append(exchange.path)  # noqa: B023  # the list of this round
-            exchange.read_body()
-            release.wait(20)
-            exchange.answer(503)
+    def hold(exchange: Exchange) -> None:
+        began.append(exchange.path)
+        exchange.read_body()
+        exchange.hold()
 
-        store.next("UploadPart", *[hold] * PARTS)
-        stop = threading.Event()
-        progress = Watched()
-        destination = store.destination(
-            multipart_threshold="5MiB", resend_at_most=allowed, part_workers=8
-        )
-        sending = threading.Thread(
-            target=lambda d=destination, p=progress, s=stop: swallow(d, large, p, s)
-        )
-        sending.start()
-        most = max(allowed, 5 * MIB)
-        reached = most // (256 * 1024) * (256 * 1024) if parts > 1 else 5 * MIB
-        wait_for_progress(progress, reached)
-        assert max(progress.seen) <= most
-        assert len(began) == parts
-        stop.set()
-        release.set()
-        sending.join(20)
-        destination.abandon(large.resume)
-        store._replies.clear()
+    store.next("UploadPart", *[hold] * PARTS)
+    destination = store.destination(
+        multipart_threshold="5MiB", resend_at_most=allowed, part_workers=8
+    )
+    stop = threading.Event()
+    progress = Watched()
+
+    def send() -> None:
+        with pytest.raises(StoppedError):
+            destination.deliver(large, progress, stop)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    wait_until(lambda: progress.seen[-1:] == [reached], lambda: f"{reached}: {progress.seen[-1:]}")
+    stop.set()
+    sending.join(20)
+    assert max(progress.seen) == reached
+    assert len(began) == parts
+
+
+def test_long_list_of_parts(store: Store, tmp_path: Path) -> None:
+    """Of ten thousand parts, listed on several pages, the one that is missing is sent."""
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(10_000 * 5 * MIB)
+    parcel = parcel_of(tmp_path / "huge", "huge.bin", sha256="ab" * 32)
+    destination = store.destination()
+    store.fails("UploadPart", 400, "SlowDown")
+    failed(destination, parcel)
+    (upload,) = store.uploads.values()
+    upload.parts = {number: 5 * MIB for number in range(1, 10_001) if number != 7_777}
+    before = store.count("UploadPart")
+    deliver(destination, parcel)
+    assert store.count("UploadPart") - before == 1
+    assert store.count("ListParts") == 10
+    assert store.objects["huge.bin"].size == 10_000 * 5 * MIB
 
 
 def test_answer_to_complete_that_was_lost(
@@ -307,16 +326,3 @@ class TestGigabytes(Gigabytes):
     @pytest.fixture
     def far_side(self, store: Store) -> FarSide:
         return StoreSide(store)
-
-
-def swallow(
-    destination: S3Destination, parcel: Parcel, progress: Watched, stop: threading.Event
-) -> None:
-    try:
-        destination.deliver(parcel, progress, stop)
-    except (StoppedError, DeliveryError):
-        return
-
-
-def wait_for_progress(progress: Watched, reached: int) -> None:
-    wait_until(lambda: progress.seen and progress.seen[-1] >= reached, f"{reached} bytes")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config import answer_path
-from daemon.delivery.verdict import json_object, location, retry_after
+from daemon.delivery.verdict import blames_destination, json_object, location, retry_after
+from daemon.errors import DeliveryError, Kind
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC).timestamp()
 JSON = st.recursive(
@@ -134,3 +135,22 @@ def test_path_that_is_none(path: str) -> None:
 def test_location(value: str, found: str | None) -> None:
     """A Location header becomes a whole address; control characters do not pass."""
     assert location({"Location": value}, "https://a:8443/up/x") == found
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "status", "blamed"),
+    [
+        ("connection_refused", Kind.TRANSIENT, None, True),
+        ("server_full", Kind.TRANSIENT, 507, True),
+        ("clock_skewed", Kind.TRANSIENT, 403, True),
+        ("credentials_expired", Kind.TRANSIENT, 400, True),
+        ("server_error", Kind.TRANSIENT, 500, False),
+        ("auth_refused", Kind.PERMANENT, 403, False),
+    ],
+)
+def test_errors_that_every_file_would_meet(
+    code: str, kind: Kind, status: int | None, blamed: bool
+) -> None:
+    """A destination is held up only for what passes and would meet each of its files."""
+    error = DeliveryError(code, "x", kind=kind, http_status=status)
+    assert blames_destination(error) is blamed
