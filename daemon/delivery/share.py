@@ -66,10 +66,10 @@ class Share:
         )
         if response.status_code == 404:
             return None
-        if response.status_code != 207:
+        if not 200 <= response.status_code < 300:
             raise self.refusal(response)
         found = resource_of(response.content)
-        if found is None:
+        if found is None or response.status_code != 207:
             raise DeliveryError("answer_broken", f"{self.client.origin} does not speak WebDAV")
         return found
 

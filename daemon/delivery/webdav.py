@@ -21,6 +21,7 @@ from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedErr
 from daemon.limits import DEFAULT, Limits
 
 _TRIES: Final = 5
+_NEVER: Final = threading.Event()
 _PAUSE: Final = 0.1
 """Seconds between two tries to remove a file."""
 _MOST_FOLDERS: Final = 10_000
@@ -62,7 +63,7 @@ class WebdavDestination:
         else:
             there = self._attempt(place, memory, parcel, progress, stop)
         for url in memory.left:
-            self._remove(url, stop, tries=1)
+            self._remove(url, stop)
         return there
 
     def check(self) -> list[Finding]:
@@ -73,8 +74,8 @@ class WebdavDestination:
         """Remove what unfinished attempts left under their temporary names."""
         memory = Memory(resume)
         for url in memory.urls:
-            if url.startswith(self._share.root):
-                self._share.remove(url)
+            if url.startswith(self._share.root) and not self._remove(url, _NEVER):
+                self._share.remove(url)  # raises what stands in the way
         memory.forget()
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
@@ -119,7 +120,7 @@ class WebdavDestination:
         """
         if not place.is_begun or (memory.whole and not last):
             return
-        if not (last and self._remove(place.temporary, stop, tries=1 if refused else _TRIES)):
+        if not (last and self._remove(place.temporary, stop, is_there=not refused)):
             memory.keep_left(place.temporary)
 
     def _upload(
@@ -180,7 +181,7 @@ class WebdavDestination:
                     bytes=parcel.size, location=url, http_status=moved.status_code
                 )
             if self._is_ours(url, parcel, stop):
-                self._remove(temporary, stop, tries=1)
+                self._remove(temporary, stop)
                 return Acknowledgement(bytes=parcel.size, location=url)
         raise DeliveryError(
             "name_taken", "every name for this file is taken on the share", kind=Kind.PERMANENT
@@ -206,18 +207,26 @@ class WebdavDestination:
                 self._share.make_folder(url, stop)
                 self._made.add(url)
 
-    def _remove(self, url: str, stop: threading.Event, *, tries: int) -> bool:
-        """Remove a file that a server may have locked for a moment; tells whether it is gone."""
-        for number in range(tries):
-            try:
-                if self._share.remove(url, stop):
-                    return True
-            except DeliveryError as error:
-                if error.code != "server_locked":
-                    return False
-            except (StoppedError, EnvironmentFaultError):
-                return False
-            if number + 1 < tries:
+    def _remove(self, url: str, stop: threading.Event, *, is_there: bool = False) -> bool:
+        """Remove a file that a server may have locked for a moment; tells whether it is gone.
+
+        Where it `is_there`, or will be soon, it is waited for.
+        """
+        gone = False
+        for number in range(_TRIES):
+            if number:
                 with turns.waiting():
                     time.sleep(_PAUSE)
-        return True
+            try:
+                found = self._share.remove(url, stop)
+            except DeliveryError as error:
+                gone = False
+                if error.code != "server_locked":
+                    break
+            except (StoppedError, EnvironmentFaultError):
+                return False
+            else:
+                gone = True
+                if found or not is_there:
+                    break
+        return gone

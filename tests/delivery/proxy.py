@@ -194,7 +194,7 @@ class Proxy:
         self._target = port
         self._tls = tls
         self._faults: dict[int, Fault] = {}
-        self._at_body: tuple[int, Fault] | None = None
+        self._at_first: tuple[Callable[[Passed], bool], Fault] | None = None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -214,22 +214,27 @@ class Proxy:
     def at_body(self, size: int, fault: Fault) -> None:
         """Make the next request with a body of at least so many bytes meet a fault."""
         with self._lock:
-            self._at_body = size, fault
+            self._at_first = (lambda request: request.length >= size), fault
+
+    def at_method(self, method: str, fault: Fault) -> None:
+        """Make the next request with this method meet a fault."""
+        with self._lock:
+            self._at_first = (lambda request: request.method == method), fault
 
     def forget(self) -> None:
         """Begin anew: no requests came by, no faults wait."""
         with self._lock:
             self.requests.clear()
             self._faults.clear()
-            self._at_body = None
+            self._at_first = None
             self.always = passed_on
 
     def took(self, request: Passed) -> Fault:
         """Note a request and say what becomes of it."""
         with self._lock:
             self.requests.append(request)
-            if self._at_body is not None and request.length >= self._at_body[0]:
-                (_, fault), self._at_body = self._at_body, None
+            if self._at_first is not None and self._at_first[0](request):
+                (_, fault), self._at_first = self._at_first, None
                 return fault
             return self._faults.pop(len(self.requests), self.always)
 
