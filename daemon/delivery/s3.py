@@ -147,10 +147,11 @@ class S3Destination:
         parcel, key = attempt.parcel, attempt.key
         upload = self._uploads.remembered(parcel.resume)
         if upload is not None:
-            if upload.id and (upload.key, upload.size) == (key, parcel.size):
+            if upload.continues(key, attempt.descriptor):
                 return upload, self._requests.list_parts(key, upload.id, attempt.stop)
             self._uploads.take_back(upload, parcel.resume)
-        return self._uploads.begin(parcel, key, self._described(parcel), attempt.stop), {}
+        described = self._described(parcel)
+        return self._uploads.begin(parcel, key, attempt.descriptor, described, attempt.stop), {}
 
     def _clean_up(self, upload: Upload, parcel: Parcel, error: DeliveryError) -> None:
         """Leave no parts behind that no attempt will use."""

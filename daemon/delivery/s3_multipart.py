@@ -35,9 +35,16 @@ class Upload:
     bucket: str
     key: str
     size: int
+    modified_ns: int
     part_size: int
     begun: float
     id: str = ""
+
+    def continues(self, key: str, descriptor: int) -> bool:
+        """Whether it goes on with this key and this very file: parts of two never mix."""
+        status = os.fstat(descriptor)
+        file = (key, status.st_size, status.st_mtime_ns)
+        return bool(self.id) and (self.key, self.size, self.modified_ns) == file
 
 
 class MultipartUploads:
@@ -62,11 +69,17 @@ class MultipartUploads:
         return upload if upload.bucket == self._bucket else None
 
     def begin(
-        self, parcel: Parcel, key: str, headers: Mapping[str, str], stop: Event | None
+        self, parcel: Parcel, key: str, descriptor: int, headers: Mapping[str, str], stop: Event
     ) -> Upload:
         """Begin an upload and remember it."""
-        part_size = part_size_for(parcel.size, self._part_size)
-        upload = Upload(self._bucket, key, parcel.size, part_size, time.time())
+        upload = Upload(
+            self._bucket,
+            key,
+            parcel.size,
+            os.fstat(descriptor).st_mtime_ns,
+            part_size_for(parcel.size, self._part_size),
+            time.time(),
+        )
         parcel.resume.keep(asdict(upload))
         upload = replace(upload, id=self._requests.create(key, headers, stop))
         parcel.resume.keep(asdict(upload))

@@ -116,7 +116,10 @@ class ObjectRequests:
         query = f"partNumber={number}&uploadId={_encoded(upload)}"
         response = self.send("PUT", key, query, body=body, payload=UNSIGNED, stop=stop)
         self._expect(response)
-        return response.headers.get("ETag", "")
+        etag = response.headers.get("ETag", "")
+        if not etag:
+            raise DeliveryError("answer_broken", "the store took a part and gave no ETag for it")
+        return etag
 
     def list_parts(self, key: str, upload: str, stop: threading.Event) -> dict[int, Kept] | None:
         """ListParts, all pages of it, by number; None where the store knows no such upload."""

@@ -293,6 +293,26 @@ def test_upload_for_another_key_is_taken_back(
     assert list(store.objects) == ["new/large.bin"]
 
 
+def test_file_that_changed_between_attempts(
+    store: Store, destination: S3Destination, large: Parcel, tmp_path: Path
+) -> None:
+    """A file that was written to since begins anew: parts of two versions never meet."""
+    store.next("CompleteMultipartUpload", lambda exchange: exchange.close())
+    failed(destination, large)
+    os.utime(tmp_path / "large", (1, 1))
+    deliver(destination, large)
+    assert store.count("CreateMultipartUpload") == 2
+    assert store.count("UploadPart") == 2 * PARTS
+    assert store.uploads == {}
+
+
+def test_part_without_an_etag(store: Store, destination: S3Destination, large: Parcel) -> None:
+    """A store that does not say what it took is not believed."""
+    store.next("UploadPart", lambda exchange: exchange.read_body() or exchange.answer(200))
+    assert failed(destination, large).code == "answer_broken"
+    deliver(destination, large)
+
+
 def test_memory_of_another_kind(store: Store, destination: S3Destination, large: Parcel) -> None:
     """What another destination kept under the same name is no upload of ours."""
     large.resume.keep({"url": "https://tus.example.com/1"})
