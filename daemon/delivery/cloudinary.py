@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -19,12 +18,12 @@ from daemon.delivery.body import boundary_for, file_changed, multipart, open_par
 from daemon.delivery.client import Client
 from daemon.delivery.credentials import Credentials
 from daemon.delivery.destination import JSON, Acknowledgement, Finding, Parcel, Progress
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.secret import read_secret
 from daemon.delivery.transport import round_trip_of
 from daemon.errors import DeliveryError, InboxdError, Kind, StoppedError
 from daemon.files import Identity, identity
-from daemon.limits import MIB
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _NOT_LET_IN: Final = frozenset({"auth_refused", "preset_refused", "clock_wrong"})
@@ -225,12 +224,9 @@ def _require_same(answer: Mapping[str, JSON], attempt: _Attempt) -> None:
 
     Cloudinary leaves such an asset as it is and answers with it; its `etag` is an MD5.
     """
-    digest = hashlib.md5(usedforsecurity=False)
-    for offset in range(0, attempt.parcel.size, MIB):
-        if attempt.stop.is_set():
-            raise StoppedError
-        digest.update(os.pread(attempt.descriptor, MIB, offset))
-    if (answer.get("bytes"), answer.get("etag")) != (attempt.parcel.size, digest.hexdigest()):
+    parcel = attempt.parcel
+    digest = hash_of(attempt.descriptor, parcel.size, "md5", attempt.stop).hex()
+    if (answer.get("bytes"), answer.get("etag")) != (parcel.size, digest):
         raise DeliveryError(
             "name_taken", "another asset has the name; change `public_id`", kind=Kind.PERMANENT
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import threading
 import time
@@ -25,6 +24,7 @@ from daemon.delivery.destination import (
     Progress,
     Resume,
 )
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.naming import facts_of
 from daemon.delivery.transport import round_trip_of
 from daemon.delivery.tus_protocol import Upload
@@ -62,7 +62,7 @@ class TusDestination:
             return attempt.run()
         except DeliveryError as error:
             if error.code == "file_changed":  # what was sent is of no use to a later attempt
-                with contextlib.suppress(DeliveryError):
+                with contextlib.suppress(InboxdError):
                     self.abandon(parcel.resume)
             raise
         finally:
@@ -257,8 +257,8 @@ class _Attempt:
             return None
         if algorithm == "sha256" and self.parcel.sha256:
             return tus_protocol.checksum(algorithm, bytes.fromhex(self.parcel.sha256))
-        data = os.pread(self.descriptor, self.parcel.size, 0)
-        return tus_protocol.checksum(algorithm, hashlib.new(algorithm, data).digest())
+        found = hash_of(self.descriptor, self.parcel.size, algorithm, self.stop)
+        return tus_protocol.checksum(algorithm, found)
 
     def _content(self) -> dict[str, JSON]:
         """What has to be the same for an upload to be gone on with."""
