@@ -1,4 +1,4 @@
-"""A daemon that is killed in the middle of a large upload goes on where the server is.
+"""At the protocol's own server: what was cut by a kill goes on, what expired is begun anew.
 
 INBOXD_RESUME_MB says how large the file is, in MB (default 200); `-s` shows what was sent again.
 """
@@ -12,14 +12,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
-from tests.delivery.proxy import Proxy
+from daemon.errors import DeliveryError
+from tests.delivery.parcels import never, parcel_of, write
+from tests.delivery.proxy import Proxy, answer, cut
 from tests.delivery.servers import Servers
-from tests.delivery.tus_sides import file_store_kept, start_tus
+from tests.delivery.tus_sides import file_store_kept, start_tus, tus_destination
 from tests.waiting import wait_until
 
 SIZE = int(os.environ.get("INBOXD_RESUME_MB", "200")) * 1_000_000
 SENT_AGAIN = 8_000_000
+VERSION = {"Tus-Resumable": "1.0.0"}
 
 CONFIG = """
 state: state
@@ -74,3 +78,28 @@ def test_kill_in_the_middle(servers: Servers, tmp_path: Path) -> None:
     assert len(list(uploads.glob("*.json"))) == 1
     print(f"{SIZE} bytes, {total - SIZE} of them sent again")  # noqa: T201  # the figure that counts
     assert total - SIZE <= SENT_AGAIN
+
+
+@pytest.mark.system
+def test_an_upload_that_expired(servers: Servers, tmp_path: Path) -> None:
+    """What the server has given up in the meantime is sent whole, as a new upload."""
+    uploads = tmp_path / "uploads"
+    content = os.urandom(1_000_000)
+    parcel = parcel_of(write(tmp_path, content))
+    with Proxy(start_tus(servers, uploads, expires=1000)) as proxy:
+        destination = tus_destination(f"{proxy.url}files")
+        proxy.at(3, cut(500_000))
+        proxy.at(4, answer(503))
+        with pytest.raises(DeliveryError):
+            destination.deliver(parcel, lambda _: None, never())
+        begun = str(parcel.resume.load()["upload"])
+        wait_until(
+            lambda: requests.head(begun, headers=VERSION, timeout=5).status_code == 410,
+            "it to expire",
+        )
+        got = destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+    assert got.location != begun
+    assert [kept.sha256 for kept in file_store_kept(uploads)] == [
+        hashlib.sha256(content).hexdigest()
+    ]
