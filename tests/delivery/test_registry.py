@@ -10,14 +10,18 @@ from pathlib import Path
 import pytest
 
 from daemon.config.destinations import (
+    CloudinaryDestinationConfig,
     DestinationConfig,
     FolderDestinationConfig,
     HttpDestinationConfig,
     PluginDestinationConfig,
+    TusDestinationConfig,
 )
+from daemon.delivery.cloudinary import CloudinaryDestination
 from daemon.delivery.folder import FolderDestination
 from daemon.delivery.http import HttpDestination
 from daemon.delivery.registry import known_types, open_destination
+from daemon.delivery.tus import TusDestination
 from daemon.errors import ConfigError
 
 
@@ -44,11 +48,16 @@ def test_own_types(tmp_path: Path) -> None:
     """Our own types lead to our own adapters."""
     web = open_destination("a", HttpDestinationConfig(type="http", url="http://127.0.0.1:9/"))
     disk = open_destination("b", FolderDestinationConfig(type="folder", path=tmp_path))
-    assert isinstance(web, HttpDestination)
-    assert isinstance(disk, FolderDestination)
-    assert (web.name, disk.name) == ("a", "b")
-    web.close()
-    disk.close()
+    upload = open_destination("c", TusDestinationConfig(type="tus", url="http://127.0.0.1:9/"))
+    cloud = open_destination(
+        "d", CloudinaryDestinationConfig(type="cloudinary", cloud="demo", upload_preset="p")
+    )
+    made = (web, disk, upload, cloud)
+    kinds = (HttpDestination, FolderDestination, TusDestination, CloudinaryDestination)
+    assert [isinstance(each, kind) for each, kind in zip(made, kinds, strict=True)] == [True] * 4
+    assert [each.name for each in made] == ["a", "b", "c", "d"]
+    for each in made:
+        each.close()
 
 
 def test_unknown_type_names_the_known_ones() -> None:
