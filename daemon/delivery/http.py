@@ -91,11 +91,17 @@ class HttpDestination:
         where = answer_path.lift(answer, path) if path else None
         return Acknowledgement(
             bytes=parcel.size,
-            location=where or verdict.location(response.headers, response.url),
+            location=where
+            or verdict.location(response.headers, response.url)
+            or self._put(response),
             http_status=response.status_code,
             response=answer,
             round_trip=round_trip_of(response),
         )
+
+    def _put(self, response: requests.Response) -> str | None:
+        """Where a PUT went is where its file is; a query may hold a secret."""
+        return response.url.partition("?")[0] if self._config.method == "PUT" else None
 
 
 def _digest_fields(sha256: str) -> Mapping[str, str]:

@@ -9,8 +9,10 @@ import pytest
 
 from daemon.delivery.destination import Destination
 from tests.delivery.contract import FarSide, Gigabytes, Kept, ServerContract, ServerSide
+from tests.delivery.http_sides import nginx_side, start_nginx
 from tests.delivery.parcels import http_destination
 from tests.delivery.proxy import Proxy
+from tests.delivery.servers import Servers
 from tests.exchange import Received
 from tests.receiver import Receiver
 
@@ -83,6 +85,13 @@ class TestPut(ServerContract):
     @pytest.fixture
     def far_side(self) -> Iterator[FarSide]:
         yield from running(PutSide)
+
+
+@pytest.mark.system
+class TestNginx(ServerContract):
+    @pytest.fixture
+    def far_side(self, servers: Servers) -> Iterator[FarSide]:
+        yield from nginx_side(start_nginx(servers))
 
 
 class TestPostGigabytes(Gigabytes):
