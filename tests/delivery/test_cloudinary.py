@@ -17,8 +17,10 @@ from daemon.delivery import cloudinary_api
 from daemon.delivery.cloudinary import CloudinaryDestination
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel
 from daemon.errors import ConfigError, DeliveryError, Kind
+from daemon.jobs.model import State
 from tests.delivery.cloudinary_receiver import CLOUD, KEY, PRESET, SECRET, CloudinaryReceiver
 from tests.delivery.parcels import JOB, Watched, never, parcel_of, write
+from tests.running import Daemon
 
 CONTENT = b"content of a picture"
 UNSIGNED = {"upload_preset": PRESET}
@@ -409,6 +411,20 @@ def test_a_benchmark_cleans_up(receiver: CloudinaryReceiver, parcel: Parcel) -> 
     signed.close()
     unsigned.close()
     assert receiver.assets == {}
+
+
+def test_the_sidecar_says_where_the_asset_is(receiver: CloudinaryReceiver, tmp_path: Path) -> None:
+    """A person finds the secure address and the public id beside the file."""
+    cdn = f"{{type: cloudinary, cloud: {CLOUD}, upload_preset: {PRESET}, endpoint: {receiver.url}}}"
+    with Daemon(tmp_path, inbox="deliver: [cdn]", rest=f"destinations: {{cdn: {cdn}}}") as daemon:
+        daemon.drop("picture.bin", CONTENT)
+        daemon.wait_for(State.DONE)
+        (delivery,) = daemon.sidecar("done", "picture.bin")["deliveries"]
+    (asset,) = receiver.assets.values()
+    assert delivery["location"].startswith("https://res.cloudinary.com/")
+    assert delivery["location"].endswith(asset.public_id)
+    assert delivery["response"]["public_id"] == asset.public_id
+    assert (delivery["http_status"], delivery["bytes"]) == (200, len(CONTENT))
 
 
 @pytest.mark.parametrize(
