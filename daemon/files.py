@@ -131,6 +131,24 @@ def sync_folder(path: bytes) -> None:
         os.close(descriptor)
 
 
+def sync_content(path: bytes) -> None:
+    """Make the content of a file durable, whoever wrote it.
+
+    What cannot be opened for reading is left as it is; raises OSError where the disk fails.
+    """
+    try:
+        descriptor = open_regular(path)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def sync_folders(paths: Iterable[bytes]) -> None:
     """Sync each of some folders once."""
     for path in set(paths):

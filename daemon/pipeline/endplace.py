@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from daemon.files import make_folder
+from daemon.files import make_folder, unlink_if_there
 from daemon.jobs.model import Job
 from daemon.sidecar.names import sidecar_name, target_name
 from daemon.sidecar.read import DamagedSidecarError, read
@@ -64,6 +64,20 @@ class NameChooser:
         self._reserved.add(place + b"/" + chosen)
         self._reserved.add(place + b"/" + sidecar_name(chosen, job.id))
         return os.path.join(parent, chosen) if parent else chosen
+
+
+def clear_origin(folder: bytes, job: Job, end: EndPlace) -> bytes | None:
+    """Remove what the ending before a retry said of a job, where it is still there.
+
+    A power failure can bring the old sidecar back, as its removal was not synced; so can a daemon
+    that left the original in its inbox. Returns the folder, whose names are to be synced.
+    """
+    if job.origin is None or not job.origin.name:
+        return None
+    old = EndPlace.of(folder, job.origin.name, job.id)
+    if old.sidecar != end.sidecar and _job_of(old.sidecar) == job.id:
+        unlink_if_there(old.sidecar)
+    return old.folder if os.path.isdir(old.folder) else None
 
 
 def _job_of(path: bytes) -> str | None:

@@ -34,8 +34,8 @@ from daemon.files import (
 from daemon.jobs.changes import Closed, Recorded
 from daemon.jobs.model import Ending, Job, ReadingState, State
 from daemon.jobs.store import JobStore
-from daemon.pipeline.endplace import EndPlace, NameChooser
-from daemon.pipeline.places import Places
+from daemon.pipeline.endplace import EndPlace, NameChooser, clear_origin
+from daemon.pipeline.places import NotNowError, Places
 from daemon.sidecar.write import describe, render
 
 _GROUP = 256
@@ -196,7 +196,7 @@ class Filer:
 
     def _miss_one(self, filing: Filing, end: EndPlace) -> None:
         """The original was moved before a crash, or the folder on the other disk went away."""
-        if os.path.lexists(filing.places.original(filing.job)):
+        if os.path.lexists(filing.places.original(filing.job)) or _is_back(filing, end):
             self._record_anew(filing, end)
         else:
             self._close([(filing, end)])
@@ -214,6 +214,7 @@ class Filer:
             return
         folders = {end.folder for filing, end in placed if not filing.places.keep}
         folders |= {f.places.work for f, _ in placed if not f.places.keep}
+        folders |= {folder for each in placed if (folder := _clear_origin(*each))}
         changes = [Closed(filing.job.id, filing.ending) for filing, _ in placed]
         with turns.waiting():
             sync_folders(folders)
@@ -225,6 +226,13 @@ class Filer:
                 unlink_if_there(filing.places.reading(filing.job.id))
         crashpoint("file.cleared")
         self._filed([filing for filing, _ in placed])
+
+
+def _clear_origin(filing: Filing, end: EndPlace) -> bytes | None:
+    origin = filing.job.origin
+    if origin is None:
+        return None
+    return clear_origin(filing.places.folder(origin.folder), filing.job, end)
 
 
 def _sync_all(descriptors: list[int]) -> None:
@@ -276,6 +284,15 @@ def _sidecar_of(filing: Filing) -> bytes:
     return render(facts)
 
 
+def _is_back(filing: Filing, end: EndPlace) -> bool:
+    """Whether an original was found again whose claim a power failure had undone."""
+    if os.path.lexists(end.original):
+        return False
+    with contextlib.suppress(NotNowError):
+        return filing.places.reclaim(filing.job)
+    return False
+
+
 def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Placed]]:
     """Rename originals to their place: those moved, those on another disk, those in the way."""
     moved: list[_Placed] = []
@@ -288,12 +305,13 @@ def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Pl
         source = filing.places.original(filing.job)
         try:
             if filing.delete and filing.ending.state is State.DONE:
-                unlink_if_there(source)
+                if not unlink_if_there(source) and _is_back(filing, end):
+                    os.unlink(source)
             else:
                 rename_new(source, end.original)
             crashpoint("file.moved")
         except FileNotFoundError:
-            if os.path.lexists(source):
+            if os.path.lexists(source) or _is_back(filing, end):
                 taken.append((filing, end))  # the folder went away, and the sidecar with it
                 continue
             # Otherwise it was moved before a crash, or a person removed it from work/.

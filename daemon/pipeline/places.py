@@ -112,11 +112,24 @@ class Places:
         Raises FileNotFoundError when it is gone and InboxdError `changed` when a file that stays in
         its inbox is no longer the one that was judged.
         """
-        descriptor = open_regular(self.original(job))
+        try:
+            descriptor = open_regular(self.original(job))
+        except FileNotFoundError:
+            if not self.reclaim(job):
+                raise
+            descriptor = open_regular(self.original(job))
         if self.keep and identity(os.fstat(descriptor)) != job.identity:
             os.close(descriptor)
             raise InboxdError("changed", "the file changed while it was worked on")
         return descriptor
+
+    def reclaim(self, job: Job) -> bool:
+        """Take a file again that should be in work/ and is not; tells whether it is there now.
+
+        The claim's rename is not synced, so that a power failure can undo it after the ledger has
+        come to rely on it. Raises what `claim` raises.
+        """
+        return not self.keep and self.claim(job) is Claim.OURS
 
     def claim(self, job: Job) -> Claim:
         """Make the file ours with one rename; a second call finds it done.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+from daemon import turns
 from daemon.config.model import InboxConfig
 from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind
+from daemon.files import sync_content
 from daemon.jobs.changes import Change, Closed, Prepared, Unclaimed
 from daemon.jobs.model import Ending, Job, Preparation, ReadingState, State
 from daemon.pipeline.places import Claim, Places
@@ -36,6 +38,10 @@ class Preparing:
             return Closed(job.id, Ending(State.CANCELLED, fault))
         if claim is Claim.CHANGED:
             return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
+        if not places.keep:
+            # Programs rarely sync what they drop; what the ledger is about to know must last.
+            with turns.waiting():
+                sync_content(places.original(job))
         verdict = self._validator.inspect(
             places.original(job), job.basename, Rules.from_inbox(config), stop
         )

@@ -151,9 +151,17 @@ def arm(order: str) -> None:
     from daemon.crashpoints import CountedCrash  # noqa: PLC0415 - not before it is forked
 
     crash = CountedCrash(order)
-    for name, module in list(sys.modules.items()):
-        if name.startswith("daemon.") and hasattr(module, "crashpoint"):
-            module.crashpoint = crash  # type: ignore[attr-defined]
+    for module in modules_with_points():
+        module.crashpoint = crash
+
+
+def modules_with_points() -> list[Any]:
+    """The modules of the daemon that come to crash points."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("daemon.") and hasattr(module, "crashpoint")
+    ]
 
 
 def _wait(pid: int) -> int | None:
