@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from daemon.config.auth import Auth, NoAuth, SecretSource
 from daemon.config.bandwidth import Rates
 from daemon.config.section import Section
-from daemon.config.units import Count, Duration, LocalPath, Size, Wait
+from daemon.config.units import Count, Duration, LocalPath, Rate, Size, Wait
 from daemon.config.words import (
     AnswerPath,
     HeaderName,
@@ -26,10 +26,16 @@ _LARGEST_PART: Final = 5 * 2**30
 
 
 class TimeoutConfig(Section):
-    """How long to wait for a connection, and for the next byte."""
+    """How long to wait for a connection, for the next byte or the answer, and for the whole."""
 
-    connect: Wait = 5.0
-    read: Wait = 30.0
+    connect: Wait = Field(5.0, description="for the name, the connection and TLS together")
+    read: Wait = Field(30.0, description="for the next byte, and for the whole answer")
+    transfer: Wait = Field(
+        60.0, description="for a whole request, and a second more for each `slowest` bytes of it"
+    )
+    slowest: Rate = Field(
+        1000, description="a transfer that is slower for as long as `read` is ended"
+    )
 
 
 class RetryConfig(Section):

@@ -10,12 +10,23 @@ from pydantic import Field, create_model
 
 from daemon.config.destinations import OWN, PluginDestinationConfig
 from daemon.config.model import Config, InboxConfig
-from daemon.config.units import LocalPath, written_duration, written_pixels, written_size
+from daemon.config.units import (
+    LocalPath,
+    written_duration,
+    written_pixels,
+    written_rate,
+    written_size,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-_IN_UNITS = {"size": written_size, "duration": written_duration, "pixels": written_pixels}
+_IN_UNITS = {
+    "size": written_size,
+    "duration": written_duration,
+    "pixels": written_pixels,
+    "rate": written_rate,
+}
 
 
 def schema() -> dict[str, Any]:

@@ -128,6 +128,11 @@ def written_size(size: float) -> str:
     return f"{size:.0f}B"
 
 
+def written_rate(rate: float) -> str:
+    """Bytes a second as a person writes them: `10MB/s`."""
+    return f"{written_size(rate)}/s"
+
+
 def written_pixels(pixels: float) -> str:
     """Pixels as a person writes them: `100MP`."""
     return written_size(pixels).replace("B", "P")

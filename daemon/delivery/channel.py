@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import array
+import contextlib
 import errno
+import fcntl
 import os
 import select
 import socket
 import ssl
 import sys
-import threading
+import termios
 import time
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from daemon import turns
+from daemon.delivery.flow import Flow
 from daemon.errors import StoppedError
 
-_NOTICE: Final = 0.1
+NOTICE: Final = 0.1
 """Seconds between two looks at `stop` while waiting: an Event has no descriptor to poll."""
 _RECEIVE: Final = 16 * 1024
 _NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -24,18 +27,6 @@ _NO_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _NOTHING: Final = memoryview(b"")
 _UNREAD: Final = 128 * 1024
 """Bytes of an early answer that are taken in before the request is complete."""
-
-
-class Origin(NamedTuple):
-    """Where a connection leads (RFC 6454)."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
 
 
 class Piece(NamedTuple):
@@ -46,41 +37,8 @@ class Piece(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one wait may last, in seconds, and what ends it early."""
-
-    seconds: float
-    stop: threading.Event | None = None
-
-    def until(self) -> float:
-        """The monotonic time at which a wait that starts now is over."""
-        return time.monotonic() + self.seconds
-
-
-def _wait(poll: select.poll, until: float, stop: threading.Event | None) -> int:
-    """Wait for an event; returns its bits. Raises TimeoutError, or StoppedError."""
-    ready = poll.poll(0)
-    if ready:
-        return ready[0][1]
-    with turns.waiting():
-        return _wait_long(poll, until, stop)
-
-
-def _wait_long(poll: select.poll, until: float, stop: threading.Event | None) -> int:
-    while True:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        ready = poll.poll(max(1.0, 1000 * (left if stop is None else min(left, _NOTICE))))
-        if ready:
-            return ready[0][1]
-        if stop is not None and stop.is_set():
-            raise StoppedError
-
-
 class Channel:
-    """A connected socket that never blocks beyond a Patience; used by one thread at a time.
+    """A connected socket that never blocks beyond what a Flow allows; used by one thread at a time.
 
     `received` holds what came in and was not yet taken; `ended` tells that nothing more will come.
     """
@@ -91,6 +49,8 @@ class Channel:
         self.used = False
         self._socket = connected
         self._unsent: memoryview | Piece = _NOTHING
+        self._handed_over = 0
+        self._count = array.array("i", [0])
         self._alert: ssl.SSLError | None = None
         self._encrypted = isinstance(connected, ssl.SSLSocket)
         self.sends_pieces = sys.platform == "linux" and not self._encrypted
@@ -134,7 +94,11 @@ class Channel:
         """Whether what arrives while we send is taken in; it must not fill our memory."""
         return not self.ended and len(self.received) < _UNREAD
 
-    def send(self, data: bytes | Piece | memoryview, patience: Patience) -> bool:
+    def begin(self) -> None:
+        """Count the bytes of a new request."""
+        self._handed_over = 0
+
+    def send(self, data: bytes | Piece | memoryview, flow: Flow) -> bool:
         """Send all of `data`; False when something arrived that has to be looked at first.
 
         A Piece may be given where `sends_pieces` is true. Raises OSError where the connection
@@ -142,26 +106,24 @@ class Channel:
         False the caller goes on with `resume`.
         """
         self._unsent = data if isinstance(data, Piece) else memoryview(data)
-        return self.resume(patience)
+        return self.resume(flow)
 
-    def resume(self, patience: Patience) -> bool:
+    def resume(self, flow: Flow) -> bool:
         """Go on with what `send` had left."""
-        until = 0.0
         while self._unsent:
             try:
                 self._unsent = self._push(self._unsent)
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                until = until or patience.until()
-                if self._blocked(until, patience.stop):
+                if self._blocked(flow):
                     return False
-                continue
-            until = 0.0
         return True
 
     def _push(self, data: memoryview | Piece) -> memoryview | Piece:
         """Send what there is room for; returns what is left."""
         if not isinstance(data, Piece):
-            return data[self._socket.send(data) :]
+            sent = self._socket.send(data)
+            self._handed_over += sent
+            return data[sent:]
         descriptor, offset, size = data
         try:
             sent = os.sendfile(self._socket.fileno(), descriptor, offset, size)
@@ -174,14 +136,49 @@ class Channel:
             sent = 0
         if not sent:
             raise EOFError("the file ends before its piece")
+        self._handed_over += sent
         return Piece(descriptor, offset + sent, size - sent) if sent < size else _NOTHING
 
-    def _blocked(self, until: float, stop: threading.Event | None) -> bool:
+    def _blocked(self, flow: Flow) -> bool:
         """Wait until there is room to send; True when something arrived instead."""
         poll = self._either if self._listening() else self._outgoing
-        return bool(_wait(poll, until, stop) & select.POLLIN) and self.listen()
+        return bool(self._wait(poll, flow) & select.POLLIN) and self.listen()
 
-    def receive(self, until: float, stop: threading.Event | None) -> bytes:
+    def _wait(self, poll: select.poll, flow: Flow) -> int:
+        """Wait for an event; returns its bits. Raises TimeoutError, or StoppedError."""
+        ready = poll.poll(0)
+        if ready:
+            return ready[0][1]
+        with turns.waiting():
+            return self._wait_long(poll, flow)
+
+    def _wait_long(self, poll: select.poll, flow: Flow) -> int:
+        left = flow.enter(time.monotonic())
+        while True:
+            ready = poll.poll(max(1.0, 1000 * min(left, NOTICE)))
+            now = time.monotonic()
+            if ready:
+                if flow.leave(now):
+                    self._look(flow, now)
+                return ready[0][1]
+            if flow.stop is not None and flow.stop.is_set():
+                raise StoppedError
+            left = self._look(flow, now)
+
+    def _look(self, flow: Flow, now: float) -> float:
+        """Have the flow judged by what the far side has acknowledged, not by what we handed over.
+
+        The kernel takes megabytes for a line that carries kilobytes a second.
+        """
+        waiting = 0
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, self._count)
+                waiting = self._count[0]
+        gone = max(self._handed_over - waiting, 0)
+        return flow.look(gone, now, pending=bool(self._unsent) or waiting > 0)
+
+    def receive(self, flow: Flow) -> bytes:
         """The next bytes that arrive, b"" at the end of the connection.
 
         Raises OSError where the connection broke, TimeoutError, StoppedError.
@@ -195,12 +192,12 @@ class Channel:
                 raise self._alert
             return b""
         if not self._encrypted:
-            _wait(self._incoming, until, stop)
+            self._wait(self._incoming, flow)
         while True:
             try:
                 data = self._socket.recv(_RECEIVE)
             except (BlockingIOError, ssl.SSLWantReadError):
-                _wait(self._incoming, until, stop)
+                self._wait(self._incoming, flow)
                 continue
             self.ended = not data
             return data
@@ -208,83 +205,3 @@ class Channel:
     def close(self) -> None:
         """Close the connection; what was not sent is not waited for."""
         self._socket.close()
-
-
-def connect(origin: Origin, context: ssl.SSLContext | None, patience: Patience) -> Channel:
-    """Connect, with TLS where `context` is given; tries each address of the name in turn.
-
-    Raises OSError (socket.gaierror for the name, ssl.SSLError for TLS, TimeoutError), StoppedError.
-    """
-    addresses = _addresses(origin)
-    until = patience.until()
-    failure: OSError = TimeoutError("timed out")
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        left = until - time.monotonic()
-        share = time.monotonic() + left / (len(addresses) - number)
-        try:
-            connected = socket.socket(family, kind, protocol)
-        except OSError as error:  # a family that this machine does not have
-            failure = error
-            continue
-        try:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _reach(connected, address, share, patience.stop)
-            if context is not None:
-                connected = _encrypt(connected, context, origin.host, until, patience.stop)
-            return Channel(connected)
-        except ssl.SSLError:
-            connected.close()
-            raise
-        except OSError as error:
-            connected.close()
-            failure = error
-        except BaseException:
-            connected.close()
-            raise
-    raise failure
-
-
-def _addresses(origin: Origin) -> list[Any]:
-    try:
-        return socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, "it cannot be a name") from error
-
-
-def _reach(
-    connecting: socket.socket, address: Any, until: float, stop: threading.Event | None
-) -> None:
-    connecting.setblocking(False)
-    code = connecting.connect_ex(address)
-    if code:
-        poll = select.poll()
-        poll.register(connecting, select.POLLOUT)
-        _wait(poll, until, stop)
-        code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
-
-
-def _encrypt(
-    connected: socket.socket,
-    context: ssl.SSLContext,
-    host: str,
-    until: float,
-    stop: threading.Event | None,
-) -> ssl.SSLSocket:
-    encrypted = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
-    poll = select.poll()
-    try:
-        while True:
-            try:
-                encrypted.do_handshake()
-            except ssl.SSLWantReadError:
-                poll.register(encrypted, select.POLLIN)
-            except ssl.SSLWantWriteError:
-                poll.register(encrypted, select.POLLOUT)
-            else:
-                return encrypted
-            _wait(poll, until, stop)
-    except BaseException:
-        encrypted.close()
-        raise

@@ -18,6 +18,7 @@ from daemon.delivery.credentials import Credentials
 from daemon.delivery.destination import JSON, Finding, Parcel, Progress
 from daemon.delivery.digest import DigestProof
 from daemon.delivery.faults import certificate_wanted, stock_fault
+from daemon.delivery.flow import times_of
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.throttle import Throttle, Throttles
 from daemon.delivery.transport import UploadAdapter, UploadSession
@@ -49,7 +50,7 @@ class Client:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.limits = limits
         self._trust = trust_of(name, config, parts.scheme)
-        self._timeout = (config.timeout.connect, config.timeout.read)
+        self._times = times_of(config.timeout)
         self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
         self._proxies = {parts.scheme: config.proxy} if config.proxy else {}
         self._secrets = credentials.spellings()
@@ -128,7 +129,7 @@ class Client:
     ) -> requests.Response:
         try:
             return self._session.send(
-                request, timeout=self._timeout, proxies=self._proxies, stop=stop
+                request, timeout=self._times, proxies=self._proxies, stop=stop
             )
         except requests.RequestException as error:
             raise stock_fault(error, self.origin) from error

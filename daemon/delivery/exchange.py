@@ -21,8 +21,10 @@ from daemon.delivery.answer import (
     read_answer,
 )
 from daemon.delivery.body import WHOLE, FileBody, file_changed
-from daemon.delivery.channel import Channel, Origin, Patience, Piece
+from daemon.delivery.channel import Channel, Piece
+from daemon.delivery.connecting import Origin, Patience
 from daemon.delivery.faults import transfer_fault
+from daemon.delivery.flow import Flow, Times
 from daemon.errors import DeliveryError
 from daemon.limits import Limits
 
@@ -36,8 +38,7 @@ class StaleError(Exception):
 class Exchange:
     """One request and its answer, on whichever connection it is given.
 
-    Args: `timeout` is (connect, read) in seconds: no wait to send lasts longer than `read`, and the
-    whole answer has come `read` seconds after the end of the request. `round_trip` is in seconds
+    Args: `times` bound it, as Flow says. `round_trip` is in seconds
     from the last byte sent to the first of the answer, None where that came before.
     """
 
@@ -46,7 +47,7 @@ class Exchange:
         request: requests.PreparedRequest,
         url: SplitResult,
         origin: Origin,
-        timeout: tuple[float, float],
+        times: Times,
         limits: Limits,
         *,
         stop: threading.Event | None = None,
@@ -54,9 +55,10 @@ class Exchange:
         body: object = request.body
         if stop is None and isinstance(body, FileBody):
             stop = body.stop
-        self.connect_patience = Patience(timeout[0], stop)
+        self.connect_patience = Patience(times.connect, stop)
         self.repeated = False
-        self._patience = Patience(timeout[1], stop)
+        self._times = times
+        self._stop = stop
         self._method = request.method or "GET"
         self._body = body if isinstance(body, FileBody | bytes) else b""
         self._origin = str(origin)
@@ -72,8 +74,11 @@ class Exchange:
         """Send and read; raises StaleError at most once, where the request is to be repeated."""
         failure: OSError | None = None
         complete = False
+        channel.begin()
+        size = len(self._head) + len(self._body)
+        flow = Flow(self._times, size, time.monotonic(), self._stop)
         try:
-            complete = self._send(channel)
+            complete = self._send(channel, flow)
         except TimeoutError as error:
             raise transfer_fault(error, self._origin) from error
         except EOFError as error:
@@ -81,7 +86,7 @@ class Exchange:
         except OSError as error:
             failure = error  # the server may have answered before it broke off
         crashpoint("deliver.sent")
-        answer = self._read(channel, complete, failure)
+        answer = self._read(channel, flow, complete, failure)
         if (
             isinstance(self._body, FileBody)
             and len(self._body) > WHOLE
@@ -90,30 +95,38 @@ class Exchange:
             self._body.confirm()  # what the kernel sent was the file's until the last byte left
         return answer
 
-    def _send(self, channel: Channel) -> bool:
+    def _send(self, channel: Channel, flow: Flow) -> bool:
         """Send the request; False when a final answer, or the end, came before all was sent."""
         body = self._body
         if not isinstance(body, FileBody):
-            return self._push(channel, self._head + body)
+            return self._push(channel, flow, self._head + body)
         if len(body) <= WHOLE:
-            if not self._push(channel, self._head + body.whole()):
+            whole = body.whole()
+            flow.hold(body.throttled)
+            if not self._push(channel, flow, self._head + whole):
                 return False
             body.sent()
             return True
-        if not self._push(channel, self._head):
+        if not self._push(channel, flow, self._head):
             return False
+        held = 0.0
         with turns.waiting():  # copying blocks needs no turn, it runs beside Python
             for block in body.pieces() if channel.sends_pieces else body:
-                if not self._push(channel, block) or (channel.heard() and self._is_over(channel)):
+                if body.throttled > held:
+                    flow.hold(body.throttled - held)
+                    held = body.throttled
+                if not self._push(channel, flow, block):
+                    return False
+                if channel.heard() and self._is_over(channel):
                     return False
         return True
 
-    def _push(self, channel: Channel, data: bytes | memoryview | Piece) -> bool:
-        sent = channel.send(data, self._patience)
+    def _push(self, channel: Channel, flow: Flow, data: bytes | memoryview | Piece) -> bool:
+        sent = channel.send(data, flow)
         while not sent:
             if self._is_over(channel):
                 return False
-            sent = channel.resume(self._patience)
+            sent = channel.resume(flow)
         return True
 
     def _is_over(self, channel: Channel) -> bool:
@@ -123,13 +136,15 @@ class Exchange:
             return channel.ended or len(channel.received) > self._limits.answer_head
         return channel.ended or not 200 <= status < 300
 
-    def _read(self, channel: Channel, complete: bool, failure: OSError | None) -> Answer:
+    def _read(
+        self, channel: Channel, flow: Flow, complete: bool, failure: OSError | None
+    ) -> Answer:
         asked = time.monotonic()
-        until = asked + self._patience.seconds
+        flow.asked(asked)
         measured = complete and not channel.received
 
         def receive() -> bytes:
-            data = channel.receive(until, self._patience.stop)
+            data = channel.receive(flow)
             if self.round_trip is None and measured:
                 self.round_trip = time.monotonic() - asked
             return data

@@ -9,6 +9,7 @@ import ssl
 import requests
 
 from daemon.delivery.answer import AnswerError, NoAnswerError
+from daemon.delivery.flow import OverdueError, SlowError
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
 from daemon.files import environment_fault
 
@@ -83,6 +84,10 @@ def transfer_fault(error: Exception, origin: str) -> DeliveryError | Environment
         return DeliveryError("no_answer", f"{origin} closed the connection without an answer")
     if isinstance(error, AnswerError):
         return DeliveryError("answer_broken", f"{origin} gave an answer that is not HTTP")
+    if isinstance(error, SlowError):
+        return DeliveryError("transfer_slow", f"{origin} takes fewer bytes a second than it must")
+    if isinstance(error, OverdueError):
+        return DeliveryError("transfer_overdue", f"{origin} took too long over a file of this size")
     if isinstance(error, TimeoutError):
         return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
     if isinstance(error, ssl.SSLError):  # TLS 1.3 says only now that it wants a certificate of ours

@@ -16,9 +16,11 @@ from requests.structures import CaseInsensitiveDict
 
 from daemon.delivery.answer import Answer
 from daemon.delivery.body import FileBody
-from daemon.delivery.channel import Channel, Origin, connect
+from daemon.delivery.channel import Channel
+from daemon.delivery.connecting import Origin, connect
 from daemon.delivery.exchange import Exchange, StaleError
 from daemon.delivery.faults import connect_fault
+from daemon.delivery.flow import Times
 from daemon.delivery.trust import Trust
 from daemon.limits import DEFAULT, Limits
 
@@ -77,8 +79,10 @@ class UploadAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Make one exchange; `timeout` is (connect, read) in seconds, `stop` ends the waiting."""
         body = request.body
-        if proxies or not isinstance(timeout, tuple) or _is_unusual(body):
+        if proxies or not isinstance(timeout, Times) or _is_unusual(body):
             verify, cert = self._trust.verify, self._trust.shown
+            if isinstance(timeout, Times):
+                timeout = (timeout.connect, timeout.read)
             return super().send(request, stream, timeout, verify, cert, proxies)
         parts = urlsplit(request.url or "")
         port = parts.port or _PORTS[parts.scheme]

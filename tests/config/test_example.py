@@ -94,6 +94,7 @@ def test_the_schema_shows_defaults_as_they_are_written() -> None:
     assert default("InboxConfig", "max_pixels") == "100MP"
     assert default("InboxConfig", "settle") == "1s"
     assert default("RetryConfig", "give_up_after") == "24h"
+    assert default("TimeoutConfig", "slowest") == "1KB/s"
 
 
 @pytest.mark.parametrize("text", ["25MB", "4096B", "1TB", "0B"])
