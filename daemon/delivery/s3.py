@@ -67,6 +67,7 @@ class S3Destination:
             location=self._requests.bucket.object_url(key),
             http_status=stored.status,
             response=stored.facts,
+            round_trip=stored.round_trip,
         )
 
     def check(self) -> list[Finding]:
@@ -78,6 +79,15 @@ class S3Destination:
         upload = self._uploads.remembered(resume)
         if upload is not None:
             self._uploads.take_back(upload, resume)
+
+    def discard(self, acknowledgement: Acknowledgement) -> bool:
+        """Remove one file that a benchmark delivered; tells whether it is gone."""
+        key = self._requests.bucket.key_at(acknowledgement.location or "")
+        try:
+            self._requests.delete(key)
+        except DeliveryError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the kept connections."""

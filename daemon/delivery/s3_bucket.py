@@ -6,7 +6,7 @@ import ipaddress
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from daemon.config.destinations import S3DestinationConfig
 from daemon.delivery.body import readable_bytes
@@ -41,6 +41,10 @@ class Bucket:
     def object_url(self, key: str) -> str:
         """The address of an object, encoded as it is signed (SigV4: all but unreserved and /)."""
         return f"{self.url}/{quote(key, safe='/')}"
+
+    def key_at(self, url: str) -> str:
+        """The key of the object at an address that `object_url` gave."""
+        return unquote(url.removeprefix(f"{self.url}/"))
 
 
 def key_of(pattern: str, parcel: Parcel) -> str:

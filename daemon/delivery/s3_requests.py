@@ -19,6 +19,7 @@ from daemon.delivery.client import Client
 from daemon.delivery.s3_answers import Kept
 from daemon.delivery.s3_bucket import Bucket
 from daemon.delivery.s3_faults import refusal
+from daemon.delivery.transport import round_trip_of
 from daemon.errors import DeliveryError
 from daemon.limits import MIB, Limits
 
@@ -47,12 +48,16 @@ class Signs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object as the store describes it; `headers` are those of the answer."""
+    """An object as the store describes it; `headers` are those of the answer.
+
+    `round_trip` is in seconds, from its last byte to the answer, None where it went otherwise.
+    """
 
     etag: str
     version: str | None
     status: int
     headers: Mapping[str, str]
+    round_trip: float | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -92,7 +97,7 @@ class ObjectRequests:
             "PUT", key, "", body=body, payload=sha256 or UNSIGNED, headers=named, stop=stop
         )
         self._expect(response)
-        return _stored(response)
+        return replace(_stored(response), round_trip=round_trip_of(response))
 
     def head(self, key: str, stop: threading.Event) -> Stored | None:
         """HeadObject, None where there is no such object."""
@@ -163,6 +168,10 @@ class ObjectRequests:
         response = self.send("DELETE", key, f"uploadId={_encoded(upload)}")
         if response.status_code != 404:
             self._expect(response)
+
+    def delete(self, key: str) -> None:
+        """DeleteObject."""
+        self._expect(self.send("DELETE", key, ""))
 
     def unfinished(self, key: str, since: float, stop: threading.Event | None) -> list[str]:
         """The ids of uploads to a key that were begun at or after `since` (Unix time)."""

@@ -158,9 +158,11 @@ class Store:
     def _do(
         self, operation: str, key: str, query: dict[str, str], exchange: Exchange
     ) -> tuple[int, dict[str, str], bytes]:
-        upload = self.uploads.get(query.get("uploadId", ""))
-        if "uploadId" in query and upload is None:
-            return 404, {}, b"<Error><Code>NoSuchUpload</Code></Error>"
+        if "uploadId" in query:
+            upload = self.uploads.get(query["uploadId"])
+            if upload is None:
+                return 404, {}, b"<Error><Code>NoSuchUpload</Code></Error>"
+            return self._go_on(operation, key, query, exchange, upload)
         match operation:
             case "PutObject":
                 taken = self._taken(key, exchange)
@@ -170,29 +172,13 @@ class Store:
             case "HeadObject":
                 there = self.objects.get(key)
                 return (200, _described(there), b"") if there else (404, {}, b"")
+            case "DeleteObject":
+                self.objects.pop(key, None)
+                return 204, {}, b""
             case "CreateMultipartUpload":
                 name = f"id/{next(self._numbers)}&+"
                 self.uploads[name] = Kept(key, exchange.headers)
                 return 200, {}, f"<X><UploadId>{html.escape(name)}</UploadId></X>".encode()
-            case "UploadPart":
-                assert upload is not None
-                upload.parts[int(query["partNumber"])] = exchange.length
-                return 200, {"ETag": f'"{query["partNumber"]}"'}, b""
-            case "ListParts":
-                assert upload is not None
-                return 200, {}, self._parts(upload, int(query["part-number-marker"]))
-            case "CompleteMultipartUpload":
-                assert upload is not None
-                taken = self._taken(key, exchange)
-                if not taken:
-                    upload.size = sum(upload.parts.values())
-                    self.objects[key] = upload
-                    del self.uploads[query["uploadId"]]
-                root = "CompleteMultipartUploadResult"
-                return taken or (200, {}, f"<{root}><ETag>&#34;e-2&#34;</ETag></{root}>".encode())
-            case "AbortMultipartUpload":
-                del self.uploads[query["uploadId"]]
-                return 204, {}, b""
             case "ListMultipartUploads":
                 listed = "".join(
                     f"<Upload><Key>{html.escape(kept.key)}</Key><UploadId>{html.escape(name)}"
@@ -202,6 +188,27 @@ class Store:
                 return 200, {}, f"<X>{listed}</X>".encode()
             case _:
                 return 200, {}, b"<ListBucketResult></ListBucketResult>"
+
+    def _go_on(
+        self, operation: str, key: str, query: dict[str, str], exchange: Exchange, upload: Kept
+    ) -> tuple[int, dict[str, str], bytes]:
+        match operation:
+            case "UploadPart":
+                upload.parts[int(query["partNumber"])] = exchange.length
+                return 200, {"ETag": f'"{query["partNumber"]}"'}, b""
+            case "ListParts":
+                return 200, {}, self._parts(upload, int(query["part-number-marker"]))
+            case "CompleteMultipartUpload":
+                taken = self._taken(key, exchange)
+                if not taken:
+                    upload.size = sum(upload.parts.values())
+                    self.objects[key] = upload
+                    del self.uploads[query["uploadId"]]
+                root = "CompleteMultipartUploadResult"
+                return taken or (200, {}, f"<{root}><ETag>&#34;e-2&#34;</ETag></{root}>".encode())
+            case _:
+                del self.uploads[query["uploadId"]]
+                return 204, {}, b""
 
     def _taken(self, key: str, exchange: Exchange) -> tuple[int, dict[str, str], bytes] | None:
         if "if-none-match" not in exchange.headers or key not in self.objects:
@@ -236,4 +243,4 @@ def _operation(exchange: Exchange) -> str:
         return "CreateMultipartUpload" if exchange.method == "POST" else "ListMultipartUploads"
     if "list-type" in query:
         return "ListObjectsV2"
-    return {"PUT": "PutObject", "HEAD": "HeadObject"}[exchange.method]
+    return {"PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}[exchange.method]

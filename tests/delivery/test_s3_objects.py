@@ -235,6 +235,18 @@ def test_version_of_an_object(store: Store, parcel: Parcel) -> None:
     assert deliver(store.destination(), parcel).response == {"etag": "e"}
 
 
+def test_benchmarks_clean_up(store: Store, tmp_path: Path) -> None:
+    """What a benchmark delivered is taken away again, where the key may do that."""
+    destination = store.destination(key="bench/{name}")
+    parcel = parcel_of(write(tmp_path, b"content"), "ä b+%2F.bin")
+    acknowledgement = deliver(destination, parcel)
+    assert acknowledgement.round_trip is not None
+    store.fails("DeleteObject", 403, "AccessDenied")
+    assert not destination.discard(acknowledgement)
+    assert destination.discard(acknowledgement)
+    assert store.objects == {}
+
+
 def test_secrets_stay_secret(
     store: Store,
     parcel: Parcel,
