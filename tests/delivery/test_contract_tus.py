@@ -11,7 +11,7 @@ from tests.delivery.contract import FarSide, Gigabytes, Kept, ServerContract
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers
 from tests.delivery.tus_receiver import TusReceiver
-from tests.delivery.tus_sides import FileStoreSide, StandInSide, start_tus
+from tests.delivery.tus_sides import FileStoreSide, StandInSide, shared_tus
 
 
 class TusContract(ServerContract):
@@ -37,12 +37,21 @@ class TestStandInWithChecksums(ServerContract):
             side.close()
 
 
+@pytest.fixture
+def uploads(
+    servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[int, Path]]:
+    """The protocol's own server, with nothing in it before and after."""
+    yield shared_tus(servers, tmp_path_factory.getbasetemp())
+    shared_tus(servers, tmp_path_factory.getbasetemp())
+
+
 @pytest.mark.system
 class TestFileStore(TusContract):
     @pytest.fixture
-    def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
-        folder = tmp_path / "uploads"
-        with Proxy(start_tus(servers, folder)) as proxy:
+    def far_side(self, uploads: tuple[int, Path]) -> Iterator[FarSide]:
+        port, folder = uploads
+        with Proxy(port) as proxy:
             side = FileStoreSide(proxy, folder)
             yield side
             side.close()
@@ -63,9 +72,8 @@ class DirectSide(FileStoreSide):
 @pytest.mark.system
 class TestFileStoreGigabytes(Gigabytes):
     @pytest.fixture
-    def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
-        folder = tmp_path / "uploads"
-        port = start_tus(servers, folder)
+    def far_side(self, uploads: tuple[int, Path]) -> Iterator[FarSide]:
+        port, folder = uploads
         with Proxy(port) as proxy:
             side = DirectSide(proxy, folder, port)
             yield side

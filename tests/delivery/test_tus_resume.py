@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,8 @@ def test_kill_in_the_middle(servers: Servers, tmp_path: Path) -> None:
     (kept,) = file_store_kept(uploads)
     assert (kept.name, kept.sha256) == ("large.bin", expected)
     assert len(list(uploads.glob("*.json"))) == 1
+    shutil.rmtree(uploads)
+    shutil.rmtree(tmp_path / "done")
     print(f"{SIZE} bytes, {total - SIZE} of them sent again")  # noqa: T201  # the figure that counts
     assert total - SIZE <= SENT_AGAIN
 

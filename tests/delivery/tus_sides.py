@@ -46,10 +46,20 @@ def installed() -> Path:
 
 def start_tus(servers: Servers, folder: Path, *, expires: int = 0) -> int:
     """@tus/server over a folder; gives its port. `expires` is in milliseconds."""
+    folder.mkdir(exist_ok=True)
     port = free_port()
     command = ["node", str(installed() / "server.js"), str(port), str(folder), str(expires)]
     servers.run(command, port)
     return port
+
+
+def shared_tus(servers: Servers, base: Path) -> tuple[int, Path]:
+    """The port of a server that the tests share, and the folder that it keeps uploads in, empty."""
+    folder = base / "tus-uploads"
+    port = servers.once("tus", lambda: start_tus(servers, folder))
+    for path in folder.iterdir():
+        path.unlink(missing_ok=True)
+    return port, folder
 
 
 def file_store_kept(folder: Path) -> list[Kept]:
