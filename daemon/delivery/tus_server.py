@@ -20,7 +20,7 @@ from daemon.errors import DeliveryError, Kind
 
 _VERSION: Final = {"Tus-Resumable": tus_protocol.VERSION}
 _OFFER_LASTS: Final = 3600.0
-_NO_OFFER: Final = frozenset({400, 404, 405, 501})
+_NO_OFFER: Final = frozenset({400, 401, 403, 404, 405, 501})
 """Answers to OPTIONS of servers that say nothing about themselves, and may take uploads."""
 _NOT_THERE: Final = frozenset({404, 410})
 _MAY_NOT_BE_THERE: Final = frozenset({403, 404, 410})
@@ -44,8 +44,9 @@ class TusServer:
             headers={**config.headers, **_VERSION},
             credentials=credentials_of(config.auth, f"destinations.{name}.auth"),
         )
+        nameless = config.model_copy(update={"client_certificate": None})
         self._clients = {
-            tus_protocol.origin(url): Client(name, config, url, headers=_VERSION)
+            tus_protocol.origin(url): Client(name, nameless, url, headers=_VERSION)
             for url in config.upload_origins
         }
         self._clients[tus_protocol.origin(config.url)] = self.home

@@ -111,9 +111,12 @@ class TestWhatIsSent:
         destination.close()
         assert receiver.methods() == ["OPTIONS", *["POST", "PATCH"] * 3]
 
-    def test_a_server_that_knows_no_options(self, receiver: TusReceiver, parcel: Parcel) -> None:
+    @pytest.mark.parametrize("status", [403, 404, 405])
+    def test_a_server_that_knows_no_options(
+        self, receiver: TusReceiver, parcel: Parcel, status: int
+    ) -> None:
         """A server that says nothing of itself gets the file all the same."""
-        receiver.instead("OPTIONS", 405)
+        receiver.instead("OPTIONS", status)
         deliver(receiver, parcel)
         assert receiver.contents == [CONTENT]
 
