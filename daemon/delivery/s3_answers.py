@@ -18,6 +18,7 @@ import requests
 from daemon.errors import DeliveryError
 
 _TEXT: Final = r"<(?:[\w.-]{1,32}:)?%s(?:\s[^<>]{0,512})?>([^<]{0,4096})</"
+_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ROOT: Final = re.compile(r"\s*(?:<\?[^<>]{0,512}\?>\s*)?<(?:[\w.-]{1,32}:)?(\w{1,64})")
 
 
@@ -57,8 +58,10 @@ def error_code(response: requests.Response) -> str:
     root = _ROOT.match(document)
     if root is None or root.group(1) != "Error":
         return ""
-    silent = "InternalError" if response.status_code < 400 else ""
-    return text_of("Code", document)[:64] or silent
+    code = text_of("Code", document)
+    if _CODE.fullmatch(code):
+        return code
+    return "InternalError" if response.status_code < 400 else ""
 
 
 def listing(response: requests.Response) -> Listing:

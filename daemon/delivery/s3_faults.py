@@ -117,7 +117,7 @@ def refusal(
 
     Args: `hidden` are texts that must not be repeated; `cap` is the longest Retry-After in seconds.
     """
-    said = error_code(response)
+    said = _without(hidden, error_code(response))
     status = response.status_code
     code = said if said in _CODES else "" if said else _BY_STATUS.get(status, "")
     if not code and said and 400 <= status < 500:
@@ -170,7 +170,15 @@ def _said(code: str, response: requests.Response, hidden: tuple[str, ...]) -> di
         "message": text_of("Message", document) if code else "",
         "request_id": response.headers.get("x-amz-request-id") or text_of("RequestId", document),
     }
+    kept = {name: _plain(_without(hidden, text)) for name, text in facts.items()}
+    return {name: text for name, text in kept.items() if text}
+
+
+def _without(hidden: tuple[str, ...], text: str) -> str:
     for secret in hidden:
-        facts = {name: text.replace(secret, "[redacted]") for name, text in facts.items()}
-    plain = {n: "".join(c for c in t if c.isprintable())[:_LONGEST_SAID] for n, t in facts.items()}
-    return {name: text for name, text in plain.items() if text}
+        text = text.replace(secret, "[redacted]")
+    return text
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:_LONGEST_SAID]

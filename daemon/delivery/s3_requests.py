@@ -29,9 +29,12 @@ _PAGE: Final = 1000
 _LISTED: Final = MIB
 """Bytes of an answer; a page of a thousand parts has some 300 KB."""
 _NOTHING: Final = hashlib.sha256(b"").hexdigest()
+_LONGEST: Final = 1024
+"""Characters of a version's name (Amazon S3 User Guide, "Retaining multiple versions")."""
 _NO_VERSION: Final = "null"
 """What a bucket without versions says where it says anything."""
-_UNKNOWN: Final = frozenset({"NoSuchUpload"})
+_UNKNOWN: Final = frozenset({"NoSuchUpload", "NoSuchKey"})
+"""How stores say that an upload is not, or no longer, under way."""
 
 
 class Signs(Protocol):
@@ -63,7 +66,7 @@ class Stored:
     def facts(self) -> dict[str, str]:
         """What of it is worth keeping."""
         facts = {"etag": self.etag.strip('"'), "version_id": self.version or ""}
-        return {name: text for name, text in facts.items() if text}
+        return {n: text[:_LONGEST] for n, text in facts.items() if text and text.isprintable()}
 
 
 class ObjectRequests:

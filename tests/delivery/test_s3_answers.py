@@ -89,6 +89,7 @@ def test_errors_by_their_root() -> None:
     assert error_code(answer("  <?xml version='1.0'?>\n<Error><Code>A</Code></Error>")) == "A"
     assert error_code(answer("<Error></Error>")) == "InternalError"
     assert error_code(answer("<Error></Error>", 403)) == ""
+    assert error_code(answer("<Error><Code>no code at all</Code></Error>", 403)) == ""
     assert error_code(answer("<Listing><Error><Code>A</Code></Error></Listing>")) == ""
 
 
