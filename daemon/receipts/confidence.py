@@ -23,20 +23,20 @@ from daemon.receipts.model import Check
 from daemon.receipts.totals import Candidate
 
 WEIGHTS: Mapping[str, float] = {
-    "one": 2.1,
+    "one": 0.2,
     "label": 0.2,
-    "lead": 1.4,
+    "lead": 1.1,
     "repeated": 1.0,
-    "paid": 1.9,
-    "items": 0.2,
-    "parts": 1.2,
-    "taxes": 0.2,
-    "paid_wrong": -4.4,
-    "items_wrong": -2.2,
-    "parts_wrong": -2.1,
-    "taxes_wrong": -1.3,
-    "only_wrong": -2.3,
-    "unread": -4.1,
+    "paid": 1.7,
+    "items": 1.7,
+    "parts": 1.8,
+    "taxes": 1.7,
+    "paid_wrong": -4.8,
+    "items_wrong": -2.4,
+    "parts_wrong": -0.4,
+    "taxes_wrong": -4.1,
+    "only_wrong": -0.3,
+    "unread": -9.2,
     "mended": -0.2,
 }
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}

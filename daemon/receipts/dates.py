@@ -257,7 +257,7 @@ def _date(year: str, month: str, day: str) -> dt.date | None:
 
 
 def _confidence(best: _Candidate, seen: dict[dt.date, int]) -> float:
-    confidence = 0.8 + 0.055 * min(best.score, 3.6)
+    confidence = 0.86 + 0.04 * min(best.score, 3.6)
     if len(seen) > 1:
         share = seen[best.date] / sum(seen.values())
         confidence -= 0.15 * (1 - share)

@@ -36,6 +36,8 @@ def extract(pages: Sequence[PageText]) -> Receipt:
         return Receipt(needs_review=True, reasons=("not_a_receipt",))
     refund = is_refund(text.lines)
     account = account_of(text, statements, refund=refund)
+    if not refund and account.chosen is not None and account.chosen.value < 0:
+        account = account_of(text, statements, refund=True)  # no title, but a sum below zero
     return _receipt(text, account, refund=refund or account.is_paid_back)
 
 

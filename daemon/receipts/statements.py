@@ -117,6 +117,8 @@ def opens_summary(line: Line) -> bool:
         return not line.marks & {"due", "subtotal"}
     if line.money or any(character.isdigit() for character in line.folded):
         return False
+    if "inclusive" in line.marks and line.marks & {"total", "due"}:
+        return False  # `total incl. VAT`, its amount on the next row
     columns = {m.start for m in line.mentions if m.mark in ("tax", "net", "gross", "inclusive")}
     return "tax" in line.marks and len(columns) >= 2
 

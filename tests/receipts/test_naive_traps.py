@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from daemon.receipts.extract import extract
+from tests.receipts.locales import LOCALES, Locale
 from tests.receipts.paper import read
+from tests.receipts.traps import DAY, TRAPS, Trap
+from tests.receipts.typeset import page
 
 
 @pytest.mark.parametrize(
@@ -240,3 +246,14 @@ def test_a_card_slip_that_repeats_the_total_confirms_it() -> None:
     ]
     assert read(*rows, *slip).total.value == "8.00"
     assert read(*rows, *slip).total.confidence >= read(*rows[:-1]).total.confidence
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: locale.name)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_the_traps_are_seen_through_in_the_words_of_ten_countries(
+    trap: Callable[[Locale], Trap], locale: Locale
+) -> None:
+    case = trap(locale)
+    receipt = extract([page(case.sheet, locale.name)])
+    assert receipt.total.value == f"{case.total:.2f}"
+    assert receipt.date.value == DAY.isoformat()
