@@ -139,6 +139,8 @@ class AnswerStream:
         while (end := self._data.find(b"\n")) < 0:
             if len(self._data) > _LONGEST_LINE or not self._more():
                 raise AnswerError("cut off")
+        if end > _LONGEST_LINE:
+            raise AnswerError("a line without end")
         return self._take(end + 1).rstrip(b"\r\n")
 
     def until_end(self, limit: int) -> bytes:

@@ -106,7 +106,8 @@ class FileBody:
 
     It is the whole file, or the `length` bytes of it from `offset` on; `size` is the whole file's.
     Progress is told as the offset that was reached; `throttled` are the seconds for which we held
-    it back ourselves.
+    it back ourselves. `once` says that its request is not repeated by itself on a new connection,
+    because the server may still be writing the first.
 
     It is an iterable with a length, which is what requests and http.client ask of a body. Raises
     StoppedError between blocks once `stop` is set, DeliveryError `file_changed` before the last
@@ -125,8 +126,10 @@ class FileBody:
         block: int = DEFAULT.read_block,
         offset: int = 0,
         length: int | None = None,
+        once: bool = False,
     ) -> None:
         self.stop = stop
+        self.once = once
         self.throttled = 0.0
         self._descriptor = descriptor
         self._size = size

@@ -91,6 +91,7 @@ class Client:
         progress: Progress,
         offset: int = 0,
         length: int | None = None,
+        once: bool = False,
     ) -> FileBody:
         """A parcel's file, or `length` bytes of it from `offset`, as the body of a request."""
         return FileBody(
@@ -103,6 +104,7 @@ class Client:
             block=self.limits.read_block,
             offset=offset,
             length=length,
+            once=once,
         )
 
     def send(

@@ -66,7 +66,7 @@ class Exchange:
         self._limits = limits
         self.round_trip: float | None = None
         self._may_repeat = self._method in _SAFE_TO_REPEAT or "Idempotency-Key" in request.headers
-        if isinstance(body, FileBody) and len(body) > WHOLE:
+        if isinstance(body, FileBody) and (body.once or len(body) > WHOLE):
             # The server may have begun to write it; two of the same name at once spoil each other.
             self._may_repeat = False
 

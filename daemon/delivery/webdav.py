@@ -135,7 +135,9 @@ class WebdavDestination:
         descriptor = open_parcel(parcel)
         try:
             self._make_folders(place, stop)
-            body = self._client.body(descriptor, parcel, Envelope(), stop=stop, progress=progress)
+            body = self._client.body(
+                descriptor, parcel, Envelope(), stop=stop, progress=progress, once=True
+            )
             place.is_begun = True
             try:
                 self._share.put(place.temporary, body, parcel.media_type)
