@@ -25,7 +25,7 @@ class Page:
 
     `width` and `height` are pixels of the page upright, as large as it is stored. `rotation` is in
     degrees clockwise what made it upright, on top of what its EXIF or PDF says: 0, 90, 180, 270.
-    `lines` are in reading order.
+    `lines` are in reading order. `receipts` is how many seem to lie on the page.
     """
 
     number: int
@@ -33,6 +33,7 @@ class Page:
     height: int
     rotation: int
     lines: tuple[Line, ...]
+    receipts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ class Document:
 
 
 def to_json(document: Document) -> dict[str, Any]:
-    """A document as JSON: boxes to a tenth of a pixel, confidences to four digits."""
+    """A document as JSON: boxes to a tenth of a pixel, confidences to four digits.
+
+    How many receipts lie on a page is not part of it; the receipt tells that.
+    """
     return {
         "engine": document.engine,
         "version": document.version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from daemon.reading.document import Box, Line
@@ -46,6 +47,18 @@ def scaled(line: Line, x: float, y: float) -> Line:
     """A line whose page was stretched by two factors."""
     x0, y0, x1, y1, x2, y2, x3, y3 = line.box
     return replace(line, box=(x0 * x, y0 * y, x1 * x, y1 * y, x2 * x, y2 * y, x3 * x, y3 * y))
+
+
+def turned(line: Line, angle: float) -> Line:
+    """A line on a page that was turned by an angle around its top left corner."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    return moved(line, lambda x, y: (x * cosine - y * sine, x * sine + y * cosine))
+
+
+def moved(line: Line, move: Callable[[float, float], tuple[float, float]]) -> Line:
+    """A line whose corners were moved one by one."""
+    x0, y0, x1, y1, x2, y2, x3, y3 = line.box
+    return replace(line, box=(*move(x0, y0), *move(x1, y1), *move(x2, y2), *move(x3, y3)))
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 from daemon.reading import geometry
-from daemon.reading.document import Document, Page
+from daemon.reading.document import Document, Line, Page
 from daemon.reading.engine import OcrEngine, make_engine
 from daemon.reading.image import Image
 from daemon.reading.orientation import read_upright
 from daemon.reading.page_image import PageImage, PageSettings
 from daemon.reading.pages import pages
+from daemon.reading.plain_text import plain
 from daemon.reading.rows import in_reading_order
+from daemon.reading.several import receipts_on
 from daemon.reading.tiles import read_in_tiles
 
 LOWEST_CONFIDENCE = 0.5
@@ -53,21 +57,24 @@ class Reader:
 
     def _read_page(self, page: PageImage) -> Page:
         if page.image is None:
-            return Page(page.number, page.width, page.height, 0, page.lines or ())
+            lines = page.lines or ()
+            return Page(page.number, page.width, page.height, 0, lines, receipts_on(lines))
         read = partial(read_in_tiles, self._engine.read)
-        rotation, lines = read_upright(read, page.image)
+        rotation, found = read_upright(read, page.image)
         width, height = page.width, page.height
         if rotation in (90, 270):
             width, height = height, width
-        kept = (line for line in lines if line.confidence >= LOWEST_CONFIDENCE)
         x, y = _stretch(page.image, width, height, rotation)
-        return Page(
-            number=page.number,
-            width=width,
-            height=height,
-            rotation=rotation,
-            lines=in_reading_order(geometry.scaled(line, x, y) for line in kept),
-        )
+        lines = in_reading_order(geometry.scaled(line, x, y) for line in _worth_keeping(found))
+        return Page(page.number, width, height, rotation, lines, receipts_on(lines))
+
+
+def _worth_keeping(lines: Iterable[Line]) -> Iterator[Line]:
+    """What is text: neither noise, nor nothing once the letters of other scripts are gone."""
+    for line in lines:
+        text = plain(line.text)
+        if text and line.confidence >= LOWEST_CONFIDENCE:
+            yield line if text == line.text else replace(line, text=text)
 
 
 def _stretch(image: Image, width: int, height: int, rotation: int) -> tuple[float, float]:

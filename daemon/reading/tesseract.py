@@ -60,11 +60,14 @@ class TesseractEngine:
 
         Raises ReadingError with the codes `engine_failed` and `reading_timeout`.
         """
-        height, width = image.shape[:2]
-        if min(height, width) < _SMALLEST:
+        if min(image.shape[:2]) < _SMALLEST:
             return []
-        page = b"P6 %d %d 255\n" % (width, height) + image.tobytes()
-        return list(_lines(self._run(page)))
+        from daemon.reading.deskew import moved_back, straightened  # noqa: PLC0415  # brings cv2
+
+        level, back = straightened(image)
+        height, width = level.shape[:2]
+        lines = _lines(self._run(b"P6 %d %d 255\n" % (width, height) + level.tobytes()))
+        return list(lines) if back is None else [moved_back(line, back) for line in lines]
 
     def _run(self, page: bytes) -> str:
         command = [self._program, "stdin", "stdout", "-l", self._languages, "--psm", "3", "tsv"]

@@ -18,6 +18,8 @@ _FEWEST = 8
 _FEW = 200
 """A picture that fills a page over so little text is a scan with a caption."""
 _FILLS = 0.5
+_COVERS = 0.8
+"""Share of a page from which a picture hides what was painted before it."""
 _LEGIBLE = 0.9
 _SCATTERED = 0.5
 """Lines for each character from which text is set on its side: it comes apart into letters."""
@@ -42,6 +44,8 @@ class Glyph:
 
 def read(page: pypdfium2.PdfPage, width: int, height: int) -> tuple[Line, ...] | None:
     """The lines of a page in the pixels of a rendering of this size; None where it needs OCR."""
+    if _is_hidden(page):
+        return None
     text_page = page.get_textpage()
     try:
         count = min(text_page.count_chars(), _MOST)
@@ -173,6 +177,27 @@ def _device(page: pypdfium2.PdfPage, x: float, y: float) -> tuple[int, int]:
     across, down = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, x, y, across, down)
     return across.value, down.value
+
+
+def _is_hidden(page: pypdfium2.PdfPage) -> bool:
+    """Whether most text of a page cannot be seen, for it is what a scanner's software read.
+
+    Such text is either drawn invisibly or painted over by the picture; it is as wrong as the
+    software was, and nobody ever sees the mistakes.
+    """
+    width, height = page.get_size()
+    shown = hidden = 0
+    kinds = [pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_TEXT]
+    for item in page.get_objects(filter=kinds, max_depth=2):  # in the order of painting
+        if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            left, bottom, right, top = item.get_bounds()
+            if (right - left) * (top - bottom) > _COVERS * width * height:
+                hidden, shown = hidden + shown, 0
+        elif pdfium.FPDFTextObj_GetTextRenderMode(item.raw) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE:
+            hidden += 1
+        else:
+            shown += 1
+    return hidden > shown
 
 
 def _is_scan(page: pypdfium2.PdfPage) -> bool:

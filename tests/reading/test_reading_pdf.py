@@ -152,6 +152,52 @@ def test_a_scan_with_a_caption_is_read_as_a_picture(reader: Reader, tmp_path: Pa
     assert LETTERS in letters(document)
 
 
+def _scan_with_text(text: bytes) -> bytes:
+    """A scan whose software wrote what it read, wrongly, under or over the picture."""
+    document = pypdfium2.PdfDocument(_pdf(text))
+    page = document[0]
+    bitmap = pypdfium2.PdfBitmap.from_pil(receipt())
+    picture = pypdfium2.PdfImage.new(document)
+    picture.set_bitmap(bitmap)
+    picture.set_matrix(pypdfium2.PdfMatrix().scale(300, 200))
+    page.insert_obj(picture)
+    page.gen_content()
+    stream = BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+_MISREAD = tuple(
+    (f"G4rden M4rket wr0ng l1ne {number}", 20, 180 - 16 * number) for number in range(9)
+)
+
+
+@pytest.mark.parametrize("mode", [b"0 Tr", b"3 Tr"])
+def test_the_hidden_text_of_a_scan_is_not_believed(
+    mode: bytes, reader: Reader, tmp_path: Path
+) -> None:
+    """Text that is invisible, or lies under the picture, was read by a program; we read better."""
+    data = _scan_with_text(_text(_MISREAD).replace(b"BT", b"BT " + mode))
+    assert letters(read(reader, data, "application/pdf", tmp_path)) == LETTERS
+
+
+_PAPER = b"q 300 0 0 200 0 0 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \xee EI Q\n"
+"""A picture that covers the page, painted before all else."""
+
+
+def test_invisible_text_over_a_picture_is_not_believed() -> None:
+    """The same where the text is painted last, as most scanners' software does it."""
+    [page] = _pages(_pdf(_PAPER + _text(_MISREAD).replace(b"BT", b"BT 3 Tr")))
+    assert page.lines is None
+
+
+def test_print_over_a_background_is_believed() -> None:
+    """A letterhead's picture under visible text does not make a page a scan."""
+    [page] = _pages(_pdf(_PAPER + _text(_MISREAD)))
+    assert page.lines is not None
+    assert [line.text for line in page.lines] == [text for text, _, _ in _MISREAD]
+
+
 def test_a_page_as_large_as_a_wall_is_rendered_small() -> None:
     """The largest page that PDF allows does not become a gigapixel."""
     data = _pdf(b"").replace(b"[0 0 300 200]", b"[0 0 14400 14400]")
