@@ -157,7 +157,10 @@ def _why_unready(waiting: JSON) -> str:
 
 
 def _transfer(transfer: JSON) -> str:
-    left = transfer.get("seconds_left")
+    left, again_in = transfer.get("seconds_left"), transfer.get("again_in")
+    if again_in is not None:
+        name, destination = transfer["file"], transfer["destination"]
+        return f"{name} to {destination}: tried again in {again_in:.0f} s"
     return (
         f"{transfer['file']} to {transfer['destination']}: {transfer['percent']:.0f} % of "
         f"{in_bytes(transfer['total'])}, {in_bytes(transfer['rate'])}/s"

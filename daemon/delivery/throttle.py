@@ -56,15 +56,19 @@ class Throttles:
 
     def piece(self, block: int) -> int:
         """Bytes to ask for at once, at most `block`."""
-        return min((throttle.piece(block) for throttle in self._throttles), default=block)
+        for throttle in self._throttles:
+            block = throttle.piece(block)
+        return block
 
     def take(self, size: int, stop: threading.Event) -> float:
         """Wait for the turn of `size` bytes; returns how long, in seconds.
 
         Raises StoppedError as soon as `stop` is set.
         """
-        pause = max((throttle.reserve(size) for throttle in self._throttles), default=0.0)
-        if pause > 0 and stop.wait(pause):
+        pause = 0.0
+        for throttle in self._throttles:
+            pause = max(pause, throttle.reserve(size))
+        if pause and stop.wait(pause):
             raise StoppedError
         return pause
 

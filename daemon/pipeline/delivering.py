@@ -58,7 +58,7 @@ class Delivering:
         crashpoint("deliver.begun")
 
         def attempt_failed(attempt: int, error: DeliveryError, pause: float | None) -> None:
-            transfer.sent = 0
+            transfer.failed(None if pause is None else self.clock.monotonic() + pause)
             outlet.heed(error, pause)
             self.teller.attempt_failed(job, destination.name, attempt, error, pause)
 
@@ -85,8 +85,8 @@ class Delivering:
 
     def _counter(self, job: Job, transfer: Transfer) -> Callable[[int], None]:
         def count(sent: int) -> None:
-            transfer.sent = sent
             now = self.clock.monotonic()
+            transfer.reached(sent, now)
             if now - transfer.told >= self.limits.progress_every:
                 transfer.told = now
                 self.teller.progress(job, transfer.destination, sent, transfer.total)

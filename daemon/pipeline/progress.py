@@ -1,16 +1,26 @@
-"""How far each delivery under way has come."""
+"""How far each delivery under way has come, and how fast it goes."""
 
 from __future__ import annotations
 
+import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.clock import Clock
+
+_REMEMBERED = 5.0
+"""Seconds after which what a rate was hardly counts for what it is."""
+_SAMPLE = 0.25
+"""Seconds between two samples of a rate; blocks come too unevenly to be samples each."""
 
 
 @dataclass(slots=True)
 class Transfer:
-    """One delivery under way; `sent` counts this attempt's bytes, times are monotonic seconds."""
+    """One delivery under way; `sent` counts this attempt's bytes, times are monotonic seconds.
+
+    An attempt that goes on where an earlier one was cut begins with what that one sent. `again_at`
+    is when the next attempt begins, None while one is being made.
+    """
 
     job: str
     inbox: str
@@ -20,11 +30,47 @@ class Transfer:
     began: float
     sent: int = 0
     told: float = 0.0
+    again_at: float | None = None
+    _rate: float | None = field(default=None, repr=False)
+    _sampled: tuple[float, int] | None = field(default=None, repr=False)
 
     @property
     def percent(self) -> float:
         """Share of the file that was sent, from 0 to 100."""
         return 100.0 if not self.total else min(100.0, 100.0 * self.sent / self.total)
+
+    def reached(self, sent: int, now: float) -> None:
+        """So many bytes of the file are sent."""
+        self.sent = sent
+        self.again_at = None
+        if self._sampled is None:
+            self._sampled = now, sent
+            return
+        when, before = self._sampled
+        seconds = now - when
+        if seconds < _SAMPLE:
+            return
+        rate = max(sent - before, 0) / seconds
+        if self._rate is not None:
+            rate += math.exp(-seconds / _REMEMBERED) * (self._rate - rate)
+        self._rate, self._sampled = rate, (now, sent)
+
+    def failed(self, again_at: float | None) -> None:
+        """An attempt failed; the next begins from the start, or from where it is then taken up."""
+        self.sent = 0
+        self.again_at = again_at
+        self._rate = self._sampled = None
+
+    def rate(self, now: float) -> float | None:
+        """Bytes a second of late; None where it is too early to say."""
+        if self._sampled is None or self.again_at is not None:
+            return None
+        when, before = self._sampled
+        seconds = now - when
+        if self._rate is None:
+            return (self.sent - before) / seconds if seconds >= _SAMPLE else None
+        # What stands still gets slower in the telling, although nothing is sampled.
+        return self._rate * math.exp(-max(seconds - 1.0, 0.0) / _REMEMBERED)
 
 
 class ProgressTable:
@@ -36,7 +82,7 @@ class ProgressTable:
         self._transfers: dict[tuple[str, str], Transfer] = {}
 
     def begin(self, job: str, inbox: str, file: str, destination: str, total: int) -> Transfer:
-        """Enter a transfer; the caller sets its `sent` and ends it."""
+        """Enter a transfer; the caller tells it what it reaches, and ends it."""
         now = self._clock.monotonic()
         transfer = Transfer(job, inbox, file, destination, total, now, told=now)
         with self._lock:
@@ -56,22 +102,22 @@ class ProgressTable:
     def tell(self) -> list[dict[str, object]]:
         """The same for `status` and the runtime file, with bytes, percent, rate and time left."""
         now = self._clock.monotonic()
-        told: list[dict[str, object]] = []
-        for transfer in self.transfers():
-            seconds = max(now - transfer.began, 1e-3)
-            rate = transfer.sent / seconds
-            left = (transfer.total - transfer.sent) / rate if rate else None
-            told.append(
-                {
-                    "job": transfer.job,
-                    "inbox": transfer.inbox,
-                    "file": transfer.file,
-                    "destination": transfer.destination,
-                    "bytes": transfer.sent,
-                    "total": transfer.total,
-                    "percent": round(transfer.percent, 1),
-                    "rate": round(rate),
-                    "seconds_left": None if left is None else round(left, 1),
-                }
-            )
-        return told
+        return [_told(transfer, now) for transfer in self.transfers()]
+
+
+def _told(transfer: Transfer, now: float) -> dict[str, object]:
+    rate = transfer.rate(now)
+    left = (transfer.total - transfer.sent) / rate if rate else None
+    again_in = None if transfer.again_at is None else max(transfer.again_at - now, 0.0)
+    return {
+        "job": transfer.job,
+        "inbox": transfer.inbox,
+        "file": transfer.file,
+        "destination": transfer.destination,
+        "bytes": transfer.sent,
+        "total": transfer.total,
+        "percent": round(transfer.percent, 1),
+        "rate": round(rate or 0.0),
+        "seconds_left": None if left is None else round(left, 1),
+        "again_in": None if again_in is None else round(again_in, 1),
+    }
