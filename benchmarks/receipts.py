@@ -1,7 +1,7 @@
 """How right and how fast receipts are read, beside tesseract with the pattern people write first.
 
-    python benchmarks/receipts.py FOLDER [--engine E] [--profile P] [--generated N]
-        [--series S ...] [--limit N] [--lines FOLDER] [--wrong] [--no-naive]
+    python benchmarks/receipts.py FOLDER [--engine E] [--profile P] [--runtime R]
+        [--generated N] [--series S ...] [--limit N] [--lines FOLDER] [--wrong] [--no-naive]
 
 FOLDER holds `sroie/` and `german/`, each with `img/` and `key/ID.json` (company, date, address,
 total as printed); `sroie/split.json` names the development set. `--generated` adds so many receipts
@@ -73,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--engine", default="rapid")
     parser.add_argument("--profile", default="accurate", help="of the engine rapid")
+    parser.add_argument("--runtime", default="auto", help="of the engine rapid")
     parser.add_argument("--generated", type=int, default=0, metavar="N")
     parser.add_argument("--series", nargs="+", default=["a"], help="of generated receipts")
     parser.add_argument("--limit", type=int)
@@ -101,7 +102,7 @@ def _results(
         return _from_lines(Path(arguments.lines) / name, samples)
     files = [str(sample.picture) for sample in samples]
     command = [sys.executable, "-m", "daemon", "read", "--json", "--engine", arguments.engine]
-    command += ["--profile", arguments.profile, *files]
+    command += ["--profile", arguments.profile, "--runtime", arguments.runtime, *files]
     with tempfile.TemporaryFile() as answer:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=answer, cwd=Path(__file__).parent.parent)

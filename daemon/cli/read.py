@@ -31,6 +31,14 @@ class Profile(StrEnum):
     FAST = "fast"
 
 
+class Runtime(StrEnum):
+    """What runs the models of the engine rapid."""
+
+    AUTO = "auto"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
 _TIMEOUT = 120
 _KEY_VARIABLE = "OCRSPACE_API_KEY"
 _MOST_PAGES = 500
@@ -45,6 +53,15 @@ def read(
     profile: Annotated[
         Profile, typer.Option("--profile", help="Of the engine rapid.")
     ] = Profile.ACCURATE,
+    runtime: Annotated[
+        Runtime, typer.Option("--runtime", help="Of the engine rapid.")
+    ] = Runtime.AUTO,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            "--words", metavar="FOLDER", help="With .toml files of more words of receipts."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Read files by OCR and find the fields of receipts in them, with all cores.
@@ -59,14 +76,14 @@ def read(
       inboxd read scans/*.pdf --json > scans.json
       inboxd read --engine tesseract letter.png
     """
-    ocr = _ocr(engine, profile, len(files))
+    ocr = _ocr(engine, profile, runtime, len(files))
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(files))
         results = _ended(_results(files, ocr), lambda: bar.advance(task))
         return _as_json(results) if as_json else _as_table(results)
 
 
-def _ocr(engine: str, profile: Profile, files: int) -> OcrConfig:
+def _ocr(engine: str, profile: Profile, runtime: Runtime, files: int) -> OcrConfig:
     """The section `ocr` that says the same; raises InboxdError where the engine is not there."""
     from daemon.config.ocr import OcrConfig  # noqa: PLC0415  # slow to import
     from daemon.pipeline.ocr import engine_settings  # noqa: PLC0415
@@ -75,7 +92,14 @@ def _ocr(engine: str, profile: Profile, files: int) -> OcrConfig:
     size = max(1, min(len(os.sched_getaffinity(0)), files))
     key = {"key_env": _KEY_VARIABLE} if engine == "ocrspace" else {}
     ocr = OcrConfig.model_validate(
-        {"engine": engine, "profile": profile, "processes": size, "timeout": f"{_TIMEOUT}s", **key}
+        {
+            "engine": engine,
+            "profile": profile,
+            "runtime": runtime,
+            "processes": size,
+            "timeout": f"{_TIMEOUT}s",
+            **key,
+        }
     )
     check_engine(engine_settings(ocr))
     return ocr
