@@ -47,6 +47,7 @@ _MOST_PIXELS = 100_000_000
 
 def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Pictures and PDFs.")],
+    *,
     engine: Annotated[
         str, typer.Option("--engine", help="rapid, tesseract, or ocrspace.")
     ] = "rapid",
