@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.fuzz_answer import METHODS, SEEDS, one_answer, one_exchange
+from tests.fuzz.answers import METHODS, SEEDS, one_answer, one_exchange
 
 STATUS_LINES = st.one_of(
     st.sampled_from(
