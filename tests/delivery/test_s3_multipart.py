@@ -41,6 +41,26 @@ class FileResume:
         self.path.write_text(json.dumps(state))
 
 
+class Death(BaseException):
+    """The process is no more."""
+
+
+class DyingResume(FileResume):
+    """A memory whose process dies before or after it kept something for the nth time."""
+
+    def __init__(self, path: Path, nth: int, *, kept: bool) -> None:
+        super().__init__(path)
+        self.left = nth
+        self.kept = kept
+
+    def keep(self, state: Mapping[str, Any]) -> None:
+        self.left -= 1
+        if self.left or self.kept:
+            super().keep(state)
+        if not self.left:
+            raise Death
+
+
 @pytest.fixture
 def store() -> Iterator[Store]:
     with Store() as running:
@@ -216,6 +236,40 @@ def test_answer_to_create_that_was_lost(
     failed(destination, large)
     deliver(destination, large)
     assert list(store.uploads) == ["other"]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_death_while_something_is_remembered(
+    store: Store, large: Parcel, tmp_path: Path, nth: int, kept: bool, goes_on: bool
+) -> None:
+    """Whenever the process dies, the next one finishes the upload or takes it back, whole."""
+    dying = DyingResume(tmp_path / "memory", nth, kept=kept)
+    with pytest.raises(Death):
+        deliver(store.destination(multipart_threshold="5MiB"), with_memory(large, dying))
+    resume = FileResume(tmp_path / "memory")
+    second = store.destination(multipart_threshold="5MiB")
+    if goes_on:
+        deliver(second, with_memory(large, resume))
+    else:
+        second.abandon(resume)
+        assert resume.load() == {}
+    assert store.uploads == {}
+    assert len(store.objects) == goes_on
+
+
+def test_memory_that_may_not_be_searched_for(
+    store: Store, destination: S3Destination, large: Parcel
+) -> None:
+    """Where the key may not list uploads, one whose id was lost stays, and the file goes on."""
+    store.loses("CreateMultipartUpload")
+    failed(destination, large)
+    store.fails("ListMultipartUploads", 500, "InternalError")
+    assert failed(destination, large).kind is Kind.TRANSIENT
+    store.fails("ListMultipartUploads", 403, "AccessDenied")
+    deliver(destination, large)
+    assert len(store.uploads) == 1
 
 
 def test_error_inside_an_answer_of_200(
