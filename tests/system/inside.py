@@ -151,17 +151,26 @@ def broken_file_is_rejected() -> str:
 def children_are_confined() -> str:
     """Under the unit's own filter of system calls a child adds its own, and Landlock is there."""
     main = shown("MainPID")
-    children = []
-    for status in Path("/proc").glob("[0-9]*/status"):
-        facts = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
-        if facts["PPid"].strip() == main:
-            children.append(facts)
-    own = Path(f"/proc/{main}/status").read_text()
-    filters = int(re.search(r"Seccomp_filters:\t(\d+)", own)[1])  # type: ignore[index]
-    assert children, "no child runs"
-    assert all(int(child["Seccomp_filters"]) == filters + 1 for child in children), children
+    own = _filters(Path(f"/proc/{main}/status"))[1]
+    children: list[int] = []
+
+    def confined() -> bool:
+        found = [_filters(path) for path in Path("/proc").glob("[0-9]*/status")]
+        children[:] = [filters for parent, filters in found if parent == int(main)]
+        return bool(children) and set(children) == {own + 1}
+
+    until(f"children with {own + 1} filters, not {children}", confined)
     assert "unconfined" not in journal()
-    return f"{len(children)} children with {filters + 1} filters"
+    return f"{len(children)} children with {own + 1} filters"
+
+
+def _filters(status: Path) -> tuple[int, int]:
+    """The parent of a process, and how many filters of system calls it is under."""
+    try:
+        facts = dict(re.findall(r"(\w+):\t(.*)", status.read_text()))
+    except OSError:
+        return 0, 0
+    return int(facts["PPid"]), int(facts.get("Seccomp_filters", 0))
 
 
 def killed_and_back() -> str:
