@@ -19,6 +19,7 @@ from daemon.delivery.destination import JSON, Finding, Parcel, Progress
 from daemon.delivery.digest import DigestProof
 from daemon.delivery.faults import certificate_wanted, stock_fault
 from daemon.delivery.flow import times_of
+from daemon.delivery.headers import Headers
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.throttle import Throttle, Throttles
 from daemon.delivery.transport import UploadAdapter, UploadSession
@@ -69,7 +70,7 @@ class Client:
                 **credentials.headers,
             },
         ).prepare()
-        self._headers = prepared.headers
+        self._headers = Headers(prepared.headers)
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None

@@ -25,6 +25,7 @@ from daemon.delivery.channel import Channel, Piece
 from daemon.delivery.connecting import Origin, Patience
 from daemon.delivery.faults import transfer_fault
 from daemon.delivery.flow import Flow, Times
+from daemon.delivery.headers import Headers
 from daemon.errors import DeliveryError
 from daemon.limits import Limits
 
@@ -146,7 +147,9 @@ class Exchange:
         def receive() -> bytes:
             data = channel.receive(flow)
             if self.round_trip is None and measured:
-                self.round_trip = time.monotonic() - asked
+                # Not now: this thread may have had to wait for its turn to compute.
+                heard = flow.left_at if flow.left_at > asked else time.monotonic()
+                self.round_trip = heard - asked
             return data
 
         stream = AnswerStream(receive, self._limits)
@@ -180,7 +183,8 @@ def _head(request: requests.PreparedRequest, url: SplitResult) -> bytes:
     if url.query:
         target = f"{target}?{url.query}"
     lines = [f"{request.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
-    for name, value in request.headers.items():
+    headers = request.headers
+    for name, value in headers.pairs() if isinstance(headers, Headers) else headers.items():
         if "\r" in value or "\n" in value:
             raise InvalidHeader(f"the header {name} has a line break in it")
         lines.append(f"{name}: {value}")

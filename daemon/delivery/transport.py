@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 
 from daemon.delivery.answer import Answer
 from daemon.delivery.body import FileBody
@@ -21,6 +20,7 @@ from daemon.delivery.connecting import Origin, connect
 from daemon.delivery.exchange import Exchange, StaleError
 from daemon.delivery.faults import connect_fault
 from daemon.delivery.flow import Times
+from daemon.delivery.headers import Headers
 from daemon.delivery.trust import Trust
 from daemon.limits import DEFAULT, Limits
 
@@ -165,7 +165,7 @@ def _response(
     response = requests.Response()
     response.status_code = answer.status
     response.reason = answer.reason
-    response.headers = CaseInsensitiveDict(answer.headers)
+    response.headers = Headers(answer.headers)
     response.raw = io.BytesIO(answer.body)
     response.url = request.url or ""
     response.request = request
