@@ -167,6 +167,19 @@ def _engine(config: Config, *, offline: bool) -> Iterator[Found]:
         yield from (Found("ocr.engine", problem.message, Exit.USAGE) for problem in error.problems)
     except InboxdError as error:
         yield Found("ocr.engine", error.message, Exit.ENVIRONMENT)
+    if config.ocr.words is not None:
+        yield from _words(config.ocr.words)
+
+
+def _words(folder: Path) -> Iterator[Found]:
+    """Whether the words of receipts that a person added can be used."""
+    from daemon.receipts.word_files import added  # noqa: PLC0415
+
+    try:
+        languages = [content["language"] for content in added(folder)]
+        yield Found("ocr.words", f"{folder}: words of {', '.join(languages) or 'no language'}")
+    except ConfigError as error:
+        yield from (Found("ocr.words", str(problem), Exit.USAGE) for problem in error.problems)
 
 
 def _scanner(config: Config) -> Iterator[Found]:

@@ -77,31 +77,27 @@ def read(
       inboxd read scans/*.pdf --json > scans.json
       inboxd read --engine tesseract letter.png
     """
-    ocr = _ocr(engine, profile, runtime, len(files))
+    given: JSON = {"engine": engine, "profile": profile, "runtime": runtime, "words": words}
+    ocr = _ocr(given, len(files))
     with progress_bar() as bar:
         task = bar.add_task("reading", total=len(files))
         results = _ended(_results(files, ocr), lambda: bar.advance(task))
         return _as_json(results) if as_json else _as_table(results)
 
 
-def _ocr(engine: str, profile: Profile, runtime: Runtime, files: int) -> OcrConfig:
+def _ocr(given: JSON, files: int) -> OcrConfig:
     """The section `ocr` that says the same; raises InboxdError where the engine is not there."""
     from daemon.config.ocr import OcrConfig  # noqa: PLC0415  # slow to import
     from daemon.pipeline.ocr import engine_settings  # noqa: PLC0415
     from daemon.reading.engine import check_engine  # noqa: PLC0415
 
     size = max(1, min(len(os.sched_getaffinity(0)), files))
-    key = {"key_env": _KEY_VARIABLE} if engine == "ocrspace" else {}
-    ocr = OcrConfig.model_validate(
-        {
-            "engine": engine,
-            "profile": profile,
-            "runtime": runtime,
-            "processes": size,
-            "timeout": f"{_TIMEOUT}s",
-            **key,
-        }
-    )
+    more: JSON = {"processes": size, "timeout": f"{_TIMEOUT}s"}
+    if given["engine"] == "ocrspace":
+        more["key_env"] = _KEY_VARIABLE
+    if given["words"] is not None:
+        more["words"] = os.path.abspath(given["words"])
+    ocr = OcrConfig.model_validate({**given, **more})
     check_engine(engine_settings(ocr))
     return ocr
 

@@ -35,6 +35,9 @@ class OcrConfig(Section):
     languages: tuple[Language, ...] = Field(
         (), description="of tesseract and ocrspace; rapid reads all of them at once"
     )
+    words: LocalPath | None = Field(
+        None, description="a folder of .toml files with more words of receipts"
+    )
     processes: Count = 2
     timeout: Wait = 60.0
     endpoint: Url = OCRSPACE

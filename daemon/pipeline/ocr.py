@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daemon.children.asking import Answerer
 from daemon.children.confinement import Profile
@@ -13,6 +13,7 @@ from daemon.config.ocr import OcrConfig
 from daemon.delivery.secret import read_secret
 from daemon.errors import ConfigError, Problem, ReadingError
 from daemon.reading.engine import EngineSettings
+from daemon.receipts.word_files import added
 
 if TYPE_CHECKING:
     from daemon.reading.ocrspace_client import OcrSpaceClient
@@ -38,6 +39,15 @@ def engine_settings(config: OcrConfig) -> EngineSettings:
         model=config.model,
         max_upload=config.max_upload,
     )
+
+
+def reading_setup(config: OcrConfig) -> dict[str, Any]:
+    """What the children that read are told: the engine, and words that a person added.
+
+    Raises ConfigError where a file of words cannot be used.
+    """
+    words = [] if config.words is None else added(config.words)
+    return {"engine": engine_settings(config).as_json(), "words": words}
 
 
 def profile_of(engine: str) -> Profile:

@@ -21,7 +21,7 @@ from daemon.files import write_durably
 from daemon.jobs.changes import ReadingEnded
 from daemon.jobs.model import Job, ReadingState
 from daemon.limits import Limits
-from daemon.pipeline.ocr import AnswererFor, engine_settings, profile_of
+from daemon.pipeline.ocr import AnswererFor, profile_of, reading_setup
 from daemon.pipeline.places import Places
 from daemon.pipeline.respite import Respite
 
@@ -29,13 +29,16 @@ JSON = Any
 
 
 def reading_pool(config: OcrConfig, limits: Limits) -> ChildPool:
-    """Children that read and understand, one thread each."""
+    """Children that read and understand, one thread each.
+
+    Raises ConfigError where a file of words that the configuration adds cannot be used.
+    """
     return ChildPool(
         "daemon.pipeline.reading_child:factory",
         name="reading",
         size=config.processes,
         limits=ChildLimits(memory=limits.read_memory, cpu=config.timeout, tasks=limits.child_tasks),
-        setup=engine_settings(config).as_json(),
+        setup=reading_setup(config),
         profile=profile_of(config.engine),
     )
 

@@ -13,14 +13,16 @@ from daemon.reading.document import Document, to_json
 from daemon.reading.engine import EngineSettings, make_engine
 from daemon.reading.reader import Reader
 from daemon.receipts.extract import extract
+from daemon.receipts.lexicon import learn
 from daemon.receipts.text import PageText, TextLine
 
 JSON = Any
 
 
 def factory(setup: JSON) -> Callable[[JSON, int | None], JSON]:
-    """Make the function that a child runs for each file; `setup` is EngineSettings as JSON."""
-    engine = make_engine(EngineSettings.from_json(setup))
+    """Make the function that a child runs for each file; `setup` is that of `reading_setup`."""
+    learn(setup["words"])
+    engine = make_engine(EngineSettings.from_json(setup["engine"]))
 
     def handle(request: JSON, descriptor: int | None) -> JSON:
         assert descriptor is not None

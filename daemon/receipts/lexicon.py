@@ -7,32 +7,14 @@ words run together. It costs time in proportion to the text, whatever the text i
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib import resources
 
 from daemon.receipts.spelling import WORD, skeleton, variants, words
+from daemon.receipts.word_files import MARKS, MARKS_OF_AMOUNTS, WordFile, built_in
 
-LABELS = frozenset(
-    {
-        *("total", "due", "subtotal", "net", "tax", "rounding", "tip", "service", "discount"),
-        *("saving", "points", "count", "cash", "card", "wallet", "voucher", "transfer"),
-        *("tendered", "change", "cashback", "unit_price"),
-    }
-)
-"""Marks of words that say what an amount is."""
-MARKS = LABELS | frozenset(
-    {
-        *("gross", "inclusive", "contained", "exclusive", "summary", "adjustment", "suggestion"),
-        *("refund", "deposit", "amount", "header", "date", "not_date", "time", "hours", "phone"),
-        *("fax", "web", "tax_id", "registration", "receipt_number", "document", "staff"),
-        *("footer", "legal", "business", "address", "region", "conversion"),
-    }
-)
-"""What a phrase can mean; words/README.md says what each is for."""
-
+LABELS = MARKS_OF_AMOUNTS
 _SHORTEST_SLIP = 5
 _LONGEST_GLUED = 40
 _SHORT_PARTS = frozenset(("OF", "RM"))
@@ -213,33 +195,47 @@ class Words:
     """How OCR misreads parts of names, each with what it stands for."""
 
 
+_learned: list[WordFile] = []
+
+
+def learn(files: Sequence[WordFile]) -> None:
+    """Have this process know the words of these files too; a language may be one that it knows."""
+    _learned.extend(files)
+    known_words.cache_clear()
+    _mentions.cache_clear()
+
+
 @cache
 def known_words() -> Words:
     """The words of all languages; read once per process."""
-    languages: dict[str, Mapping[str, list[str]]] = {}
+    languages: dict[str, dict[str, list[str]]] = {}
     months: dict[str, int] = {}
     endings: set[str] = set()
     places: dict[str, str] = {}
     trades: dict[str, str] = {}
     misread: dict[str, str] = {}
-    for file in sorted(resources.files(__package__).joinpath("words").iterdir(), key=str):
-        if not file.name.endswith(".toml"):
-            continue
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        languages[content["language"]] = content["marks"]
-        for phrase in (*content["marks"]["address"], *content["marks"].get("region", ())):
-            places.update((skeleton(word), word) for v in variants(phrase) for word in words(v))
-        for phrase in content["marks"]["business"]:
-            trades.update((skeleton(word), word) for v in variants(phrase) for word in words(v))
+    for content in (*built_in(), *_learned):
+        marks: Mapping[str, list[str]] = content.get("marks", {})
+        known = languages.setdefault(content["language"], {})
+        for mark, phrases in marks.items():
+            known[mark] = [*known.get(mark, ()), *phrases]
+        places.update(_spellings((*marks.get("address", ()), *marks.get("region", ()))))
+        trades.update(_spellings(marks.get("business", ())))
         for ending in content.get("street_endings", ()):
             endings.update(variants(ending))
         for spelling, slips in content.get("misread", {}).items():
             misread.update((slip, spelling) for slip in slips)
-        for number, names in enumerate(content["months"], start=1):
-            for name in names:
-                for variant in variants(name):
-                    months.setdefault(skeleton(variant), number)
+        for number, names in enumerate(content.get("months", ()), start=1):
+            for variant in (variant for name in names for variant in variants(name)):
+                months.setdefault(skeleton(variant), number)
     return Words(Lexicon(languages), months, tuple(sorted(endings)), places, trades, misread)
+
+
+def _spellings(phrases: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The words of phrases in capitals, by their skeletons."""
+    for phrase in phrases:
+        for variant in variants(phrase):
+            yield from ((skeleton(word), word) for word in words(variant))
 
 
 def lexicon() -> Lexicon:
