@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any, Final
 
 JSON = Any
@@ -18,9 +17,11 @@ JSON = Any
 _FIRST: Final = 4
 _SAMPLES: Final = 16
 """Successes that prove a number, at least; more than two rounds of a larger one."""
-_PAYS: Final = 0.2
+_PAYS: Final = 0.1
 """A larger number is kept where it brings at least this part of what it should."""
-_LONGEST_HOLD: Final = 1800.0
+_JUDGEMENTS: Final = 2
+"""So often in a row a larger number must bring nothing before it is given up: a noisy machine, ours
+or theirs, may well slow down the answers of one window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class _Hold:
 
     seconds: float
     successes: int
+    longest: float = 1800.0
 
 
 _REFUSED: Final = _Hold(60.0, 300)
 """For a number that was refused when it was tried."""
-_WORTHLESS: Final = _Hold(10.0, 100)
-"""For a number that brought nothing, or ran out of time."""
+_WORTHLESS: Final = _Hold(10.0, 100, longest=120.0)
+"""For a number that brought nothing, or ran out of time; to try it again costs hardly anything."""
 _STRAY: Final = _Hold(2.0, 100)
 """For a number that was good before: it may have been about this one request."""
 
@@ -81,8 +83,15 @@ class _Window:
         return self.successes >= needed and 4 * self.full >= needed
 
     def rate(self, limit: int) -> float | None:
-        """Answers a second while all that are under way wait for theirs (Little's law)."""
-        return limit / max(median(self.round_trips), 1e-6) if self.round_trips else None
+        """Answers a second while all that are under way wait for theirs (Little's law).
+
+        It goes by the lower quartile: queueing at the server lengthens every round trip, a busy
+        machine only many.
+        """
+        if not self.round_trips:
+            return None
+        quartile = sorted(self.round_trips)[len(self.round_trips) // 4]
+        return limit / max(quartile, 1e-6)
 
 
 class AdaptiveLimit:
@@ -102,6 +111,7 @@ class AdaptiveLimit:
         self._stride = max(self.limit // 2, 1)
         self._cuts = 0
         self._moves = 0
+        self._worthless = 0
         self._proved_since_cut = True
         self._window = _Window()
         self._rate: float | None = None
@@ -164,8 +174,10 @@ class AdaptiveLimit:
         self._window = _Window()
         best = self._proven[-1] if self._proven else 0
         if self.limit > best and not self._pays(rate):
-            self._set_ceiling(self.limit, _WORTHLESS, now)
-            self._move(best)
+            self._worthless += 1
+            if self._worthless >= _JUDGEMENTS:
+                self._set_ceiling(self.limit, _WORTHLESS, now)
+                self._move(best)
             return
         self._rate = rate
         self._proved_since_cut = True
@@ -220,7 +232,7 @@ class AdaptiveLimit:
         """Remember a number that is too many, twice as long each time that it is met again."""
         seconds = hold.seconds
         if self._ceiling is not None and self._ceiling.at == at:
-            seconds = min(max(seconds, 2 * self._ceiling.hold), _LONGEST_HOLD)
+            seconds = min(max(seconds, 2 * self._ceiling.hold), hold.longest)
         self._ceiling = _Ceiling(at, now + seconds, seconds, hold.successes)
         self._successes_at_ceiling = 0
         self.changes += 1
@@ -229,6 +241,7 @@ class AdaptiveLimit:
         if limit != self.limit:
             self.limit = limit
             self._moves += 1
+            self._worthless = 0
             self._window = _Window()
             self.changes += 1
 
@@ -243,4 +256,4 @@ class AdaptiveLimit:
         if not (isinstance(at, int) and isinstance(until, int) and isinstance(hold, int | float)):
             return
         if at > self.limit:
-            self._ceiling = _Ceiling(at, until, min(max(hold, 0.0), _LONGEST_HOLD), 0)
+            self._ceiling = _Ceiling(at, until, min(max(hold, 0.0), _REFUSED.longest), 0)

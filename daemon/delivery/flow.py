@@ -36,7 +36,8 @@ class Flow:
     Three of them: no silence longer than `read`, where a byte that the far side acknowledges ends a
     silence, and an answer must be there whole; no stretch of `read` seconds of waiting in which
     fewer than `slowest` bytes a second were taken; and `transfer` and a second for each `slowest`
-    bytes for all of it, the answer apart. Seconds are monotonic and passed in.
+    bytes for all of it, the answer apart. Seconds are monotonic and passed in; `left_at` is when
+    the last wait was over.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Flow:
         self._gone = 0
         self._window_gone = 0
         self._window_at = now
-        self._left_at = now
+        self.left_at = now
 
     def hold(self, seconds: float) -> None:
         """We held ourselves back for so long, which the server cannot help."""
@@ -64,14 +65,14 @@ class Flow:
 
     def enter(self, now: float) -> float:
         """A wait begins; returns for how long. Our own work since the last is not counted."""
-        self._window_at += now - self._left_at
+        self._window_at += now - self.left_at
         if not self._answering:
             self._silent_at = now + self._patience
         return max(min(self._silent_at, self._over_at) - now, 0.0)
 
     def leave(self, now: float) -> bool:
         """A wait is over; tells whether it is time to `look`."""
-        self._left_at = now
+        self.left_at = now
         return now - self._window_at >= self._patience or now >= self._over_at
 
     def look(self, gone: int, now: float, *, pending: bool) -> float:
@@ -90,5 +91,5 @@ class Flow:
             self._window_gone, self._window_at = gone, now
         elif now - self._window_at >= self._patience:
             raise SlowError("too slow")
-        self._left_at = now
+        self.left_at = now
         return min(self._silent_at, self._over_at) - now
