@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from daemon.children import confinement
-from daemon.config.auth import NoAuth
+from daemon.config.auth import DigestAuth, NoAuth
 from daemon.config.destinations import DestinationConfig, ServerDestinationConfig
 from daemon.config.model import Config
 
@@ -53,8 +53,9 @@ def _of_destination(name: str, destination: DestinationConfig) -> Iterator[Unsaf
             name,
         )
     url = getattr(destination, "url", None)
-    has_secret = not isinstance(getattr(destination, "auth", NoAuth()), NoAuth)
-    if has_secret and isinstance(url, str) and _in_clear(url):
+    # Digest authentication proves that we know the secret without telling it.
+    shown = not isinstance(getattr(destination, "auth", NoAuth()), NoAuth | DigestAuth)
+    if shown and isinstance(url, str) and _in_clear(url):
         yield _secret_in_clear(url, f"destinations.{name}.url", name)
 
 

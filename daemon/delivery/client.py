@@ -14,7 +14,7 @@ from daemon import __version__
 from daemon.config.destinations import ServerDestinationConfig
 from daemon.delivery import verdict
 from daemon.delivery.body import WHOLE, Envelope, FileBody
-from daemon.delivery.credentials import Credentials
+from daemon.delivery.credentials import Credentials, private_texts
 from daemon.delivery.destination import JSON, Finding, Parcel, Progress
 from daemon.delivery.digest import DigestProof
 from daemon.delivery.faults import certificate_wanted, stock_fault
@@ -54,7 +54,7 @@ class Client:
         self._times = times_of(config.timeout)
         self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
         self._proxies = {parts.scheme: config.proxy} if config.proxy else {}
-        self._secrets = credentials.spellings()
+        self._secrets = (*credentials.spellings(), *private_texts(headers or {}, url))
         self._proof = credentials.proof
         self._session = UploadSession(
             UploadAdapter(kept=config.concurrency.max, limits=limits, trust=self._trust)

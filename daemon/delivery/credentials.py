@@ -6,11 +6,15 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
 
 from daemon.config.auth import Auth, BasicAuth, BearerAuth, DigestAuth, HeaderAuth, NoAuth
 from daemon.delivery.digest import DigestProof
 from daemon.delivery.secret import read_secret
 from daemon.errors import ConfigError, Problem
+
+_SHORTEST = 8
+"""Characters; what is shorter is no secret, and would be found everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,18 @@ class Credentials:
         """The secrets as a server may repeat them, plain or inside a JSON text."""
         plain = [text.encode() for text in self.secrets]
         return tuple({*plain, *(json.dumps(text)[1:-1].encode() for text in self.secrets)})
+
+
+def private_texts(headers: Mapping[str, str], url: str) -> tuple[bytes, ...]:
+    """What else of a configuration a server may repeat and nobody need see again.
+
+    Values of headers and of the address's query, where variables of the environment put secrets;
+    short ones and templates cannot be any.
+    """
+    values = [*headers.values(), *(value for _, value in parse_qsl(urlsplit(url).query))]
+    pieces = urlsplit(url).query.replace("&", "=").split("=")
+    found = {text for text in (*values, *pieces) if len(text) >= _SHORTEST and "{" not in text}
+    return tuple({text.encode() for text in found} | {json.dumps(t)[1:-1].encode() for t in found})
 
 
 def credentials_of(auth: Auth, where: str) -> Credentials:

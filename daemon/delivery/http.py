@@ -91,13 +91,16 @@ class HttpDestination:
         where = answer_path.lift(answer, path) if path else None
         return Acknowledgement(
             bytes=parcel.size,
-            location=where
-            or verdict.location(response.headers, response.url)
-            or self._put(response),
+            location=where or self._location(response) or self._put(response),
             http_status=response.status_code,
             response=answer,
             round_trip=round_trip_of(response),
         )
+
+    def _location(self, response: requests.Response) -> str | None:
+        """Where the server says that the file is, without the secrets that it repeats."""
+        where = verdict.location(response.headers, response.url)
+        return where and self._client.without_secrets(where.encode()).decode()
 
     def _put(self, response: requests.Response) -> str | None:
         """Where a PUT went is where its file is; a query may hold a secret."""
