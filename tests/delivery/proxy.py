@@ -107,9 +107,9 @@ class Passing:
         raise HungUpError
 
     def reset(self) -> None:
-        """Break both connections off."""
+        """Break the client's connection off; the server still gets what was sent, then the end."""
         self._client.break_off()
-        self._server.break_off()
+        self._server.half_close()
         raise HungUpError
 
     def hold(self) -> None:
@@ -132,7 +132,7 @@ def passed_on(passing: Passing) -> None:
 
 
 def cut(after: int) -> Fault:
-    """Break both connections off once the server has so many bytes of the body."""
+    """Break the connection off once the server has so many bytes of the body."""
 
     def fault(passing: Passing) -> None:
         passing.forward(after)
@@ -350,10 +350,15 @@ class _Side:
         except OSError as error:
             raise HungUpError from error
 
-    def finish(self) -> None:
-        """End the connection so that what was sent still arrives."""
+    def half_close(self) -> None:
+        """Say that nothing more will be sent."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
+
+    def finish(self) -> None:
+        """End the connection so that what was sent still arrives."""
+        self.half_close()
+        with contextlib.suppress(OSError):
             self.socket.settimeout(5)
             while self.socket.recv(BLOCK):
                 pass
