@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 
 from daemon import turns
@@ -17,6 +18,7 @@ from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progre
 from daemon.delivery.share import Share
 from daemon.delivery.share_check import check_share
 from daemon.delivery.share_place import Memory, Place
+from daemon.delivery.transport import round_trip_of
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from daemon.limits import DEFAULT, Limits
 
@@ -99,8 +101,9 @@ class WebdavDestination:
         stop: threading.Event,
     ) -> Acknowledgement:
         try:
-            self._upload(place, memory, parcel, progress, stop)
-            return self._name(place, place.temporary, parcel, stop)
+            round_trip = self._upload(place, memory, parcel, progress, stop)
+            named = self._name(place, place.temporary, parcel, stop)
+            return replace(named, round_trip=round_trip)
         except DeliveryError as error:
             refused = error.http_status is not None
             self._look_back(
@@ -130,8 +133,11 @@ class WebdavDestination:
         parcel: Parcel,
         progress: Progress,
         stop: threading.Event,
-    ) -> None:
-        """Write the temporary file; of a large one it is looked up, and kept, what is there."""
+    ) -> float | None:
+        """Write the temporary file; of a large one it is looked up, and kept, what is there.
+
+        Returns the seconds from the last byte to the answer.
+        """
         descriptor = open_parcel(parcel)
         try:
             self._make_folders(place, stop)
@@ -140,7 +146,7 @@ class WebdavDestination:
             )
             place.is_begun = True
             try:
-                self._share.put(place.temporary, body, parcel.media_type)
+                response = self._share.put(place.temporary, body, parcel.media_type)
             except DeliveryError as error:
                 if error.code == "target_missing":
                     self._made.clear()  # somebody removed folders that we made
@@ -148,11 +154,12 @@ class WebdavDestination:
         finally:
             os.close(descriptor)
         if parcel.size <= self._limits.answer_body:
-            return
+            return round_trip_of(response)
         found = self._share.look(place.temporary, stop)
         if found is None or found.size not in (None, parcel.size):
             raise DeliveryError("upload_lost", "the server does not have all that it took")
         memory.keep_whole(place.temporary, found.tag)
+        return round_trip_of(response)
 
     def _finish_earlier(
         self, place: Place, memory: Memory, parcel: Parcel, stop: threading.Event
