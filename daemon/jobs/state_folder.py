@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.config.rights import writers
+from daemon.errors import AlreadyRunningError, EnvironmentFaultError, LedgerError
 from daemon.files import environment_fault, lock_exclusively, make_folder
 from daemon.jobs.sqlite_store import SqliteJobStore
 from daemon.limits import DEFAULT, Limits
@@ -33,8 +35,24 @@ class StateFolder:
             make_folder(os.fsencode(self.path), 0o700)
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
+            self._close_to_others()
         except OSError as error:
             raise environment_fault(error, f"the state folder {self.path}") from error
+
+    def _close_to_others(self) -> None:
+        """What others may only read is closed here; what they may write cannot be trusted.
+
+        Raises EnvironmentFaultError, and OSError where it is not ours to close.
+        """
+        status = self.path.stat()
+        if who := writers(status):
+            raise EnvironmentFaultError(
+                "state_open",
+                f"{who} may write in the state folder {self.path}, and so say what was delivered; "
+                "look whether all in it is yours, then chmod 700 it",
+            )
+        if status.st_mode & stat.S_IRWXO:
+            self.path.chmod(stat.S_IMODE(status.st_mode) & ~stat.S_IRWXO)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
