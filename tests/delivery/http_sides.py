@@ -61,6 +61,7 @@ worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
   access_log off;
+  absolute_redirect off;
 {temporary}
   client_max_body_size 10m;
   limit_req_zone $server_name zone=hurried:1m rate=5r/s;
