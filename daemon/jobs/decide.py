@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.errors import Fault, Kind
-from daemon.jobs.model import DeliveryState, Ending, Job, ReadingState, State
+from daemon.jobs.model import DeliveryState, Ending, Job, ReadingState, State, is_due
 
 # An original that stays in its inbox was written to: its new content is a job of its own.
 _REPLACED = frozenset({"changed", "file_changed"})
@@ -102,7 +102,7 @@ def _due(job: Job, now: float) -> tuple[str, ...]:
     return tuple(
         d.destination
         for d in job.deliveries
-        if d.state is DeliveryState.PENDING and d.next_at <= now
+        if d.state is DeliveryState.PENDING and is_due(d.next_at, now)
     )
 
 

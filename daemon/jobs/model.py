@@ -43,6 +43,18 @@ LEGAL: Mapping[State, frozenset[State]] = {
 }
 
 
+LONGEST_WAIT = 7200.0
+"""Seconds; twice the longest pause that a server can ask for."""
+
+
+def is_due(at: float, now: float) -> bool:
+    """Whether a wall-clock time has come, or lies further ahead than any wait is long.
+
+    The latter was noted before the clock was set back; to wait for it could take a year.
+    """
+    return not now < at <= now + LONGEST_WAIT
+
+
 RETRYABLE = ENDS - {State.DONE} | {State.PARKED}
 
 

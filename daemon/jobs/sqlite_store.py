@@ -17,7 +17,15 @@ from daemon.errors import Fault, LedgerError
 from daemon.files import display
 from daemon.jobs.apply import apply
 from daemon.jobs.changes import Change
-from daemon.jobs.model import JSON, HistoryEntry, Job, Sighting, State, new_id
+from daemon.jobs.model import (
+    JSON,
+    LONGEST_WAIT,
+    HistoryEntry,
+    Job,
+    Sighting,
+    State,
+    new_id,
+)
 from daemon.jobs.rows import delivery_from, identity_columns, job_from, timings_json
 from daemon.jobs.statements import migrations
 from daemon.jobs.store import Admitted, Committed, Failed, Results, Waiting
@@ -87,7 +95,13 @@ class SqliteJobStore:
     def take(self, inbox: str, limit: int, *, only_prepared: bool = False) -> list[Job]:
         """Mark the oldest ready jobs of an inbox as running and return them."""
         now = self._clock.now()
-        wanted = {"inbox": inbox, "now": now, "limit": limit, "only_prepared": only_prepared}
+        wanted = {
+            "inbox": inbox,
+            "now": now,
+            "horizon": now + LONGEST_WAIT,
+            "limit": limit,
+            "only_prepared": only_prepared,
+        }
 
         def work(transaction: Transaction) -> list[Job]:
             connection = transaction.connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from daemon.clock import Clock
+from daemon.jobs.model import is_due
 
 _LOOK_AT_CLOCK = 60.0
 _LOOK_BESIDE_HELD = 2.0
@@ -57,12 +58,15 @@ class Agenda:
         """How long nothing becomes ready by itself; None for ever."""
         if self._wake_at is None:
             return None
+        now = self._clock.now()
+        if is_due(self._wake_at, now):
+            return 0.0
         # The wall clock can be set; look at it now and then.
-        return min(max(0.0, self._wake_at - self._clock.now()), _LOOK_AT_CLOCK)
+        return min(self._wake_at - now, _LOOK_AT_CLOCK)
 
     def wake(self) -> None:
         """Look into all inboxes if a waiting job is ready by now."""
-        if self._wake_at is not None and self._wake_at <= self._clock.now():
+        if self._wake_at is not None and is_due(self._wake_at, self._clock.now()):
             self._wake_at = None
             self.look_into_all()
 

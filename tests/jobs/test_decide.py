@@ -80,6 +80,12 @@ def test_a_job_is_parked_until_its_earliest_delivery() -> None:
     assert decide(job, NOTHING, NOW) == Park(NOW + 5)
 
 
+def test_a_delivery_beyond_any_wait_is_due() -> None:
+    """The clock was set back after its time was noted."""
+    job = _job(preparation=preparation(), deliveries=(Delivery("a", next_at=NOW + 9e6),))
+    assert decide(job, NOTHING, NOW) == Work(("a",), read=False)
+
+
 def test_a_failed_delivery_fails_the_job_only_when_the_others_have_ended() -> None:
     """The other destinations still get the file."""
     failed = Delivery("a", DeliveryState.FAILED, fault=DOWN)

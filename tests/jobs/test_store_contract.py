@@ -225,6 +225,17 @@ def test_a_parked_job_is_ready_when_its_time_has_come(store: JobStore, clock: Ti
     assert [ready.id for ready in store.take("box", 1)] == [job.id]
 
 
+def test_a_parked_job_does_not_wait_a_year_for_a_clock_that_was_set_back(
+    store: JobStore, clock: Ticking
+) -> None:
+    """No pause is that long, so its end was noted by another clock."""
+    job = _take_one(store)
+    store.write([Parked(job.id, clock.wall + 3600, "down")])
+    assert store.take("box", 1) == []
+    clock.wall -= 365 * 86_400
+    assert [ready.id for ready in store.take("box", 1)] == [job.id]
+
+
 def test_what_waits_for_a_destination_without_an_answer_can_be_woken(
     store: JobStore, clock: Ticking
 ) -> None:

@@ -56,10 +56,21 @@ def test_the_earliest_waiting_job_decides_when_to_wake_up() -> None:
     assert agenda.open() == ["a", "b"]
 
 
+def test_a_time_beyond_any_wait_is_due() -> None:
+    """The wall clock was set back since it was noted."""
+    clock = Set()
+    agenda = Agenda(["a"], clock)
+    agenda.emptied("a", 1030.0)
+    clock.wall = 1000.0 - 365 * 86_400
+    assert agenda.seconds_to_wake() == 0.0
+    agenda.wake()
+    assert agenda.open() == ["a"]
+
+
 def test_a_far_time_is_looked_at_now_and_then() -> None:
     """The wall clock can be set forward while we sleep."""
     agenda = Agenda(["a"], Set())
-    agenda.emptied("a", 1e9)
+    agenda.emptied("a", 5000.0)
     assert agenda.seconds_to_wake() == 60.0
 
 

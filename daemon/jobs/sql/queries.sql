@@ -19,15 +19,18 @@ WHERE device <> excluded.device OR inode <> excluded.inode OR size <> excluded.s
 RETURNING id, inbox, name;
 
 -- name: ready
--- The oldest jobs of one inbox that may run now.
+-- The oldest jobs of one inbox that may run now. A time beyond the horizon, further ahead than any
+-- wait is long, was noted before the clock was set back.
 SELECT id FROM (
-    SELECT id FROM jobs WHERE state = 'queued' AND inbox = :inbox AND ready_at <= :now
+    SELECT id FROM jobs WHERE state = 'queued' AND inbox = :inbox
+      AND (ready_at <= :now OR ready_at > :horizon)
       AND (NOT :only_prepared OR preparation IS NOT NULL OR cancel = 1)
     ORDER BY id LIMIT :limit
 )
 UNION ALL
 SELECT id FROM (
-    SELECT id FROM jobs WHERE state = 'parked' AND inbox = :inbox AND (ready_at <= :now OR cancel = 1)
+    SELECT id FROM jobs WHERE state = 'parked' AND inbox = :inbox
+      AND (ready_at <= :now OR ready_at > :horizon OR cancel = 1)
       AND (NOT :only_prepared OR preparation IS NOT NULL OR cancel = 1)
     ORDER BY ready_at LIMIT :limit
 )
