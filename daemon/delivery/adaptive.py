@@ -37,8 +37,8 @@ _REFUSED: Final = _Hold(60.0, 300)
 """For a number that was refused when it was tried."""
 _WORTHLESS: Final = _Hold(10.0, 100, longest=120.0)
 """For a number that brought nothing, or ran out of time; to try it again costs hardly anything."""
-_STRAY: Final = _Hold(2.0, 100)
-"""For a number that was good before: it may have been about this one request."""
+_STRAY: Final = _Hold(2.0, 100, longest=4.0)
+"""For a number that was good before, and while nothing goes well: it may not be about numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ class AdaptiveLimit:
         """
         crowd = max(start.under_way, under_way)
         if start.cuts == self._cuts:
-            known = bool(self._proven) and self._proven[-1] >= crowd
-            self._cut(crowd, self._last_proven_below(crowd), _STRAY if known else _REFUSED, now)
+            tried = self._proved_since_cut and crowd > (self._proven[-1] if self._proven else 0)
+            self._cut(crowd, self._last_proven_below(crowd), _REFUSED if tried else _STRAY, now)
         return crowd > self.limit
 
     def stalled(self, start: Start, under_way: int, now: float) -> None:

@@ -96,6 +96,18 @@ def test_a_stray_refusal_does_no_lasting_harm() -> None:
     assert simulation.run(600).taken >= 0.5 * 8 / 0.02 * 600
 
 
+def test_an_outage_is_no_lesson_about_numbers() -> None:
+    """A server that refused everything for a while soon gets as much as before."""
+    simulation = Simulation(allowing(100, 0.02), AdaptiveLimit(16))
+    simulation.run(10)
+    simulation.server = lambda _number, _luck: Answer(0.5, "throttled")
+    assert simulation.run(30).taken <= 16
+    simulation.server = allowing(100, 0.02)
+    simulation.run(10)
+    assert simulation.limit.limit == 16
+    assert simulation.run(10).taken >= 0.9 * 16 / 0.021 * 10
+
+
 def test_a_stall_halves_the_number() -> None:
     """An attempt that ran out of time says that the line or the server is overloaded, not how."""
     limit = AdaptiveLimit(8)
