@@ -103,7 +103,7 @@ def stock_fault(error: requests.RequestException, origin: str) -> DeliveryError:
         case requests.exceptions.ProxyError():
             return DeliveryError("proxy_failed", f"the proxy to {origin} does not work")
         case requests.exceptions.SSLError():
-            return DeliveryError("tls_failed", f"no TLS with {origin}")
+            return tls_fault(_tls_cause(error), origin)
         case requests.exceptions.ConnectTimeout():
             return DeliveryError("connect_timeout", f"{origin} did not take the connection in time")
         case requests.exceptions.Timeout():
@@ -116,3 +116,13 @@ def stock_fault(error: requests.RequestException, origin: str) -> DeliveryError:
             )
         case _:
             return DeliveryError("request_failed", f"the request to {origin} failed")
+
+
+def _tls_cause(error: BaseException) -> ssl.SSLError:
+    """What OpenSSL said, out of the errors that requests and urllib3 wrap around it."""
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, ssl.SSLError):
+            return inner
+        if isinstance(inner, BaseException):
+            return _tls_cause(inner)
+    return ssl.SSLError()

@@ -183,6 +183,19 @@ def test_a_file_is_sent_once(tmp_path: Path, size: int) -> None:
     assert gate.counts == sorted(set(gate.counts))
 
 
+def test_a_server_that_guards_uploads_only(tmp_path: Path) -> None:
+    """Where nothing but the upload itself is guarded, it is heard early and made once more."""
+    gate = Gate()
+    with Receiver(otherwise=gate) as receiver:
+        destination = http_destination(receiver.url, auth=auth(tmp_path), method="PUT")
+        parcel = parcel_of(write(tmp_path, os.urandom(30_000_000)))
+        destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+        assert receiver.contents == {parcel.sha256}
+    files = [request for request in receiver.requests if request.method == "PUT"]
+    assert [request.complete for request in files] == [False, True]
+
+
 @pytest.mark.parametrize("stale_word", [True, False])
 @pytest.mark.parametrize("size", [10, 1_000_000])
 def test_a_nonce_that_went_stale(tmp_path: Path, stale_word: bool, size: int) -> None:

@@ -185,6 +185,19 @@ def test_closed_connection_is_replaced(tmp_path: Path) -> None:
         assert receiver.connections == 3
 
 
+def test_a_large_body_is_not_sent_again_at_once(tmp_path: Path) -> None:
+    """A server may still be writing a large file when its connection is gone; it gets a pause."""
+    parcel = parcel_of(write(tmp_path, LARGE))
+    with Receiver(ok(), reset_after(1000), ok()) as receiver:
+        destination = http_destination(receiver.url, method="PUT")
+        destination.deliver(parcel, lambda _: None, never())
+        with pytest.raises(DeliveryError) as caught:
+            destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+        assert len(receiver.wait_for(2)) == 2
+    assert (caught.value.code, caught.value.kind) == ("connection_reset", Kind.TRANSIENT)
+
+
 def test_reset_midway(tmp_path: Path) -> None:
     """A connection that breaks while the body is sent fails the attempt, not the file."""
     with Receiver(reset_after(1 << 20)) as receiver:

@@ -121,13 +121,14 @@ def test_our_certificate_through_a_tunnel(tunnel: Tunnel, tmp_path: Path) -> Non
 
 
 def test_certificates_are_verified_through_a_tunnel(tunnel: Tunnel, tmp_path: Path) -> None:
-    """An unknown authority stops the upload behind a proxy too."""
+    """An unknown authority stops the upload behind a proxy too, and what is wrong is told."""
     with Receiver(tls=True) as receiver:
         destination = http_destination(receiver.url, proxy=tunnel.url)
         error = failed(destination, parcel_of(write(tmp_path, b"x")))
         destination.close()
         assert receiver.requests == []
-    assert (error.code, error.kind) == ("tls_failed", Kind.TRANSIENT)
+    assert (error.code, error.kind) == ("tls_certificate", Kind.TRANSIENT)
+    assert "name its authority in `verify`" in error.message
 
 
 def test_stop_through_a_tunnel(tunnel: Tunnel, tmp_path: Path) -> None:
