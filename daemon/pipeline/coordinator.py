@@ -165,10 +165,12 @@ class Coordinator:
         """The filer closed these jobs."""
         self._post(partial(self._close_flights, filings))
 
-    def unfiled(self, filings: Sequence[Filing], fault: Fault) -> None:
-        """The filer could not go on with these jobs."""
+    def unfiled(
+        self, filings: Sequence[Filing], fault: Fault, retry_in: float | None = None, /
+    ) -> None:
+        """The filer could not go on with these jobs, or not for `retry_in` seconds."""
         for filing in filings:
-            self.step_ended(StepEnded(filing.job.id, RECORD, fault=fault))
+            self.step_ended(StepEnded(filing.job.id, RECORD, fault=fault, retry_in=retry_in))
 
     def _post(self, message: Message) -> None:
         self._messages.put(message)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from daemon import turns
 from daemon.clock import Clock
@@ -40,6 +40,7 @@ from daemon.sidecar.write import describe, render
 
 _GROUP = 256
 _SYNC_THREADS = 4
+_LOOK_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,18 @@ class Filing:
 
 
 Filed = Callable[[Sequence[Filing]], None]
-Unfiled = Callable[[Sequence[Filing], Fault], None]
+
+
+class Unfiled(Protocol):
+    """Who is told what could not be filed."""
+
+    def __call__(
+        self, filings: Sequence[Filing], fault: Fault, retry_in: float | None = None, /
+    ) -> None:
+        """Take these back, to be tried again when the fault is mended, or in so many seconds."""
+        ...
+
+
 _Placed = tuple[Filing, EndPlace]
 
 
@@ -118,7 +130,8 @@ class Filer:
             fault = Fault("internal_error", f"{type(error).__name__}: {error}", Kind.ENVIRONMENT)
             self._unfiled(group, fault)
 
-    def _file(self, group: list[Filing]) -> None:
+    def _file(self, filings: list[Filing]) -> None:
+        group = [filing for filing in filings if self._is_reachable(filing)]
         placed = [(filing, filing.end) for filing in group if filing.recorded]
         placed += self._record([filing for filing in group if not filing.recorded])
         moved, elsewhere, taken = _move(placed)
@@ -127,6 +140,13 @@ class Filer:
             self._syncers.submit(self._copy, *each)
         for each in taken:
             self._record_anew(*each)
+
+    def _is_reachable(self, filing: Filing) -> bool:
+        """Whether the disk of a file is there; without it a sidecar would lie on another one."""
+        fault = filing.places.missing()
+        if fault is not None:
+            self._unfiled([filing], fault, _LOOK_AGAIN)
+        return fault is None
 
     def _record(self, filings: list[Filing]) -> list[_Placed]:
         """Write, sync, rename and commit the sidecars of a group."""

@@ -12,7 +12,7 @@ from enum import Enum
 
 from daemon.config.model import InboxConfig
 from daemon.crashpoints import crashpoint
-from daemon.errors import EnvironmentFaultError, InboxdError, Kind
+from daemon.errors import EnvironmentFaultError, Fault, InboxdError, Kind
 from daemon.files import (
     environment_fault,
     identity,
@@ -208,7 +208,15 @@ class Places:
         except OSError:
             there = False
         if not there:
-            raise NotNowError(
-                "inbox_missing", f"the inbox {os.fsdecode(self.inbox)} is missing; mount or make it"
-            )
+            raise _missing(self.inbox)
         return Claim.GONE
+
+    def missing(self) -> Fault | None:
+        """Why no file of this inbox can be filed: their folder is not there, nor its disk, then."""
+        folder = self.inbox if self.keep else self.work
+        return None if os.path.isdir(folder) else _missing(folder).fault
+
+
+def _missing(folder: bytes) -> NotNowError:
+    message = f"the folder {os.fsdecode(folder)} is missing; mount or make it"
+    return NotNowError("inbox_missing", message)
