@@ -6,6 +6,8 @@ _PDF_HEADER_WITHIN = 1024  # Adobe, PDF Reference 1.7, appendix H, note 13
 _END_OF_ZIP = b"PK\5\6"  # APPNOTE.TXT, 4.3.16
 _END_LENGTH = 22
 _SCRIPTS = (b"<script", b"<?php", b"<html", b"<!doctype html", b"<svg")
+_SCRIPT_WITHIN = 8192
+"""Bytes of each end; looking further would take longer than hashing."""
 _LOOKED_AT = ("image/", "audio/", "video/", "application/pdf")
 
 
@@ -21,7 +23,7 @@ def also(media_type: str, head: bytes, tail: bytes) -> list[str]:
         found.append("a PDF")
     if _ends_as_zip(tail):
         found.append("a ZIP archive")
-    ends = head.lower() + tail.lower()
+    ends = (head[:_SCRIPT_WITHIN] + tail[-_SCRIPT_WITHIN:]).lower()
     if any(script in ends for script in _SCRIPTS):
         found.append("a web page or script")
     return found

@@ -6,9 +6,11 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from daemon.children.confinement import Profile
 from tests.clamav import ScriptedClamd, refusing_size
 from tests.cli.conftest import Command, Process
 
@@ -154,3 +156,16 @@ def test_a_virus_scanner_is_asked_and_tried(inboxd: Command, written: Written) -
     assert "raise StreamMaxLength" in result.stderr
     assert "start it" in inboxd("check", "-c", path).stderr
     assert "virus_scan.clamd" not in inboxd("check", "--offline", "-c", path).stdout
+
+
+def test_parsers_are_seen_to_be_confined(
+    inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child tries what it must not be able to; where it can, that is said in words."""
+    path = written(INBOX)
+    assert "files are parsed without network" in inboxd("check", "-c", path).stdout
+    unconfined = SimpleNamespace(SEALED=Profile.OPEN)
+    monkeypatch.setattr("daemon.children.witness.Profile", unconfined)
+    result = inboxd("check", "-c", path)
+    assert result.exit_code == 0
+    assert "warn  inboxes: a parser that was taken over could use the network" in result.stdout
