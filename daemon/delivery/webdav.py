@@ -22,6 +22,18 @@ from daemon.delivery.transport import round_trip_of
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from daemon.limits import DEFAULT, Limits
 
+_NOTHING_SENT: Final = frozenset(
+    {
+        "dns_failed",
+        "connection_refused",
+        "connect_timeout",
+        "unreachable",
+        "tls_certificate",
+        "too_many_requests",
+        "server_unavailable",
+    }
+)
+"""What a server fails with that is down or busy, maybe for hours; it keeps nothing."""
 _TRIES: Final = 5
 _NEVER: Final = threading.Event()
 _PAUSE: Final = 0.1
@@ -52,6 +64,7 @@ class WebdavDestination:
         )
         self._share = Share(self._client, config.url.rstrip("/") + "/")
         self._made: set[str] = set()
+        self._making = threading.Lock()
 
     def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
         """Make one attempt; errors as the seam says."""
@@ -105,6 +118,8 @@ class WebdavDestination:
             named = self._name(place, place.temporary, parcel, stop)
             return replace(named, round_trip=round_trip)
         except DeliveryError as error:
+            if error.code in _NOTHING_SENT:
+                raise
             refused = error.http_status is not None
             self._look_back(
                 place, memory, stop, last=error.kind is not Kind.TRANSIENT, refused=refused
@@ -207,14 +222,25 @@ class WebdavDestination:
         return content is not None and hashlib.sha256(content).hexdigest() == parcel.sha256
 
     def _make_folders(self, place: Place, stop: threading.Event) -> None:
+        """Make the folders that are not known to be there, one thread at a time.
+
+        A server may have a folder locked while it makes it.
+        """
         if not place.folders or place.folders[-1] in self._made:
             return
-        if len(self._made) > _MOST_FOLDERS:
-            self._made.clear()
-        for url in place.folders:
-            if url not in self._made:
-                self._share.make_folder(url, stop)
-                self._made.add(url)
+        with turns.waiting():
+            while not self._making.acquire(timeout=_PAUSE):
+                if stop.is_set():
+                    raise StoppedError
+        try:
+            if len(self._made) > _MOST_FOLDERS:
+                self._made.clear()
+            for url in place.folders:
+                if url not in self._made:
+                    self._share.make_folder(url, stop)
+                    self._made.add(url)
+        finally:
+            self._making.release()
 
     def _remove(self, url: str, stop: threading.Event, *, is_there: bool = False) -> bool:
         """Remove a file that a server may have locked for a moment; tells whether it is gone.

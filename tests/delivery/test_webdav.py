@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from daemon.config.destinations import WebdavDestinationConfig
 from daemon.delivery.destination import Abandoning, Finding, ForgetfulResume, Parcel
 from daemon.delivery.webdav import WebdavDestination
-from daemon.errors import Kind, StoppedError
+from daemon.errors import DeliveryError, Kind, StoppedError
 from tests.delivery.contract import deliver, failed
 from tests.delivery.parcels import JOB, parcel_of, write
 from tests.delivery.proxy import Passing, answer, cut, swallow
@@ -53,6 +53,42 @@ def test_folders_are_made(side: ShareSide, tmp_path: Path) -> None:
     ]
     made = [passed for passed in side.proxy.requests if passed.method == "MKCOL"]
     assert [passed.status for passed in made].count(201) == 3
+
+
+def test_threads_make_the_same_folders(side: ShareSide, tmp_path: Path) -> None:
+    """Several that need a folder at the same time all get it."""
+    destination = side.destination(name="{inbox}/{received:%Y/%m/%d}/{name}")
+    failures = []
+
+    def one(number: int) -> None:
+        parcel = parcel_of(
+            write(tmp_path, b"%d" % number, f"{number}"), f"{number}", key=f"{number}"
+        )
+        try:
+            deliver(destination, parcel)
+        except DeliveryError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert sorted(kept.name for kept in side.kept()) == [f"{number}" for number in range(8)]
+
+
+def test_a_server_that_is_down_is_not_taken_for_one_that_keeps_something(
+    side: ShareSide, tmp_path: Path
+) -> None:
+    """Hours of attempts at a server that is busy or gone leave nothing to remember."""
+    parcel = parcel_of(write(tmp_path, b"x"))
+    destination = side.destination()
+    side.proxy.always = answer(503)
+    failed(destination, parcel)
+    side.proxy.close()
+    failed(destination, parcel)
+    assert parcel.resume.load() == {}
 
 
 def test_folders_that_were_removed_are_made_again(servers: Servers, tmp_path: Path) -> None:
@@ -172,14 +208,14 @@ def test_folder_that_is_not_there(side: ShareSide, tmp_path: Path) -> None:
     destination = side.destination(url=side.url + "nowhere/")
     error = failed(destination, parcel_of(write(tmp_path, b"x")))
     assert (error.code, error.kind) == ("target_missing", Kind.TRANSIENT)
-    assert failing(destination) == ["folder"]
+    assert failing(destination) == ["place"]
 
 
 def test_check_names_all_that_works(side: ShareSide) -> None:
     """A check of a good share speaks of the folder and our rights."""
     subjects = [finding.subject for finding in side.destination().check()]
     assert subjects[:2] == ["dns", "tcp"]
-    assert {"folder", "rights"} <= set(subjects)
+    assert {"place", "rights"} <= set(subjects)
 
 
 def by_method(**replies: Reply) -> Reply:
@@ -214,9 +250,9 @@ def failing(destination: WebdavDestination) -> list[str]:
 @pytest.mark.parametrize(
     ("replies", "subject", "said"),
     [
-        ({"PROPFIND": status(200, b"<html/>")}, "folder", "does not speak WebDAV"),
-        ({"PROPFIND": status(405)}, "folder", "no WebDAV"),
-        ({"PROPFIND": told(b"<D:resourcetype/>")}, "folder", "no folder"),
+        ({"PROPFIND": status(200, b"<html/>")}, "place", "does not speak WebDAV"),
+        ({"PROPFIND": status(405)}, "place", "no WebDAV"),
+        ({"PROPFIND": told(b"<D:resourcetype/>")}, "place", "no folder"),
         ({"PROPFIND": status(403)}, "rights", "does not allow"),
         ({"PUT": status(403)}, "rights", "does not allow"),
         ({"PUT": status(401)}, "auth", "check `auth`"),
