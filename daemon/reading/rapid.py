@@ -56,19 +56,21 @@ class RapidEngine:
         self.version = version("rapidocr")
         small = models.small()
         self.characters = small.recognition.characters
-        careful = Recogniser(load(small.recognition.model, runtime), self.characters)
+        careful = Recogniser(
+            load(small.recognition.model, runtime, shapes_recur=True), self.characters
+        )
         self._recogniser: LineReader = careful
         detection = small.detection
         if profile == "fast":
             tiny = models.tiny()
             quick = Recogniser(
-                load(tiny.recognition.model, runtime),
+                load(tiny.recognition.model, runtime, shapes_recur=True),
                 tiny.recognition.characters,
                 narrowest=_NARROWEST,
             )
             self._recogniser = SecondLook(quick, careful, sure=_SURE)
             detection = tiny.detection
-        self._detector = Detector(load(detection, runtime))
+        self._detector = Detector(load(detection, runtime, shapes_recur=False))
 
     def read(self, image: Image) -> list[Line]:
         """All lines that are not empty, those it is unsure of among them.

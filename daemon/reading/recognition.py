@@ -26,8 +26,8 @@ class Recogniser:
 
     Lines go through one by one: on one thread a batch saves nothing, and padding lines to one
     width costs time and accuracy. Only very short ones are padded, to `narrowest` pixels, for the
-    model has not been trained on less, and all to the network's step. `widest` bounds the memory
-    that one line can take.
+    model has not been trained on less, and all to few widths where the network wants that.
+    `widest` bounds the memory that one line can take.
     """
 
     def __init__(
@@ -47,8 +47,7 @@ class Recogniser:
         """Text, which may be empty, and confidence of one line."""
         height, width = line.shape[:2]
         scaled = max(8, min(self._widest, math.ceil(HEIGHT * width / height)))
-        step = self._network.step
-        padded = math.ceil(max(scaled, self._narrowest) / step) * step
+        padded = _padded(max(scaled, self._narrowest), self._network.step)
         planes = np.zeros((1, 3, HEIGHT, padded), np.float32)
         _place(line, planes[0], scaled)
         return self._decode(self._network.run(planes)[0])
@@ -61,6 +60,14 @@ class Recogniser:
             return "", 0.0
         sure = chances[kept, best[kept]]
         return "".join(self._characters[best[kept]]).strip(), float(sure.mean())
+
+
+def _padded(width: int, step: int) -> int:
+    """The next width of which there are few; from ten steps on each step is twice as wide."""
+    if step > 1:
+        while width > 10 * step:
+            step *= 2
+    return math.ceil(width / step) * step
 
 
 class SecondLook:

@@ -47,9 +47,13 @@ def runtime_for(wanted: str) -> str:
     return wanted
 
 
-def load(model: bytes, runtime: str) -> Network:
-    """A network from an ONNX file; raises ReadingError with code `engine_missing`."""
-    return _OpenVino(model) if runtime == "openvino" else _OnnxRuntime(model)
+def load(model: bytes, runtime: str, *, shapes_recur: bool) -> Network:
+    """A network from an ONNX file; raises ReadingError with code `engine_missing`.
+
+    `shapes_recur` says whether its inputs come in few shapes, so that what was prepared for one is
+    worth keeping.
+    """
+    return _OpenVino(model, shapes_recur) if runtime == "openvino" else _OnnxRuntime(model)
 
 
 class _OnnxRuntime:
@@ -88,7 +92,7 @@ class _OpenVino:
 
     step = 32
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, shapes_recur: bool) -> None:
         openvino = _openvino()
         core = openvino.Core()
         compiled = core.compile_model(
@@ -99,6 +103,8 @@ class _OpenVino:
                 "NUM_STREAMS": 1,
                 # Pinned, the threads of two processes would share one core.
                 "ENABLE_CPU_PINNING": False,
+                # Without this a process grows with every new size of page, by gigabytes in the end.
+                **({} if shapes_recur else {"CPU_RUNTIME_CACHE_CAPACITY": 0}),
             },
         )
         self._request = compiled.create_infer_request()
