@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import platform
+import resource
 import signal
+import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -172,6 +176,81 @@ def test_no_number_stands_for_two_calls(at: int) -> None:
     ]
     assert len(found) == len(set(found))
     assert max(found) <= syscalls.LAST
+
+
+ERRNO, ALLOW, KILL = 0x00050000, 0x7FFF0000, 0x80000000
+
+
+def ruling(program: Sequence[seccomp.Instruction], data: bytes) -> int:
+    """What a filter says about a call, run as the kernel would (bpf(4), seccomp_data)."""
+    place = value = 0
+    while True:
+        code, yes, no, operand = program[place]
+        place += 1
+        match code:
+            case 0x20:
+                (value,) = struct.unpack_from("<I", data, operand)
+            case 0x06:
+                return operand
+            case 0x15:
+                place += yes if value == operand else no
+            case 0x25:
+                place += yes if value > operand else no
+            case 0x35:
+                place += yes if value >= operand else no
+            case 0x45:
+                place += yes if value & operand else no
+
+
+def called(number: int, *arguments: int, machine: int) -> bytes:
+    """A call as a filter sees it."""
+    padded = [*arguments, *[0] * (6 - len(arguments))]
+    return struct.pack("<IIQ6Q", number, machine, 0, *padded)
+
+
+@pytest.mark.parametrize("at", range(len(syscalls.ARCHITECTURES)))
+@pytest.mark.parametrize("programs", [False, True])
+def test_the_filter_rules_as_it_is_meant_on_every_architecture(at: int, programs: bool) -> None:
+    """Run by hand, since no machine is all of them: what is listed is refused, the rest is not."""
+    found = seccomp.filter_program(at, programs=programs)
+    machine = list(syscalls.ARCHITECTURES.values())[at]
+
+    def says(number: int, *arguments: int) -> int:
+        return ruling(found, called(number, *arguments, machine=machine))
+
+    refused = [syscalls.NETWORK, syscalls.FILES, syscalls.OTHERS]
+    refused += [] if programs else [syscalls.PROGRAMS]
+    named = {number for table in refused for number in syscalls.numbers(table, at)}
+    judged = set(syscalls.numbers(syscalls.JUDGED, at))
+    for number in range(syscalls.LAST + 1):
+        if number not in judged:
+            assert says(number) == (ERRNO | errno.EPERM if number in named else ALLOW), number
+    assert says(syscalls.LAST + 1) == ERRNO | errno.ENOSYS
+    assert says(0x40000000) == ERRNO | errno.ENOSYS
+    assert ruling(found, called(1, machine=0x40000003)) == KILL
+    number = {name: pair[at] for name, pair in syscalls.JUDGED.items()}
+    own, parent, no = os.getpid(), os.getppid(), ERRNO | errno.EPERM
+    openat, clone, kill = number["openat"], number["clone"], number["kill"]
+    limits, signal_one = number["prlimit64"], number["tgkill"]
+    assert openat is not None
+    assert clone is not None
+    assert kill is not None
+    assert limits is not None
+    assert signal_one is not None
+    assert says(openat, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == ALLOW
+    assert says(openat, 0, 0, os.O_RDWR) == (ALLOW if programs else no)
+    assert says(clone, 0x003D0F00) == ALLOW  # a thread, as glibc makes one
+    assert says(clone, signal.SIGCHLD) == (ALLOW if programs else no)
+    assert says(clone, 0x10000000 | signal.SIGCHLD) == no
+    assert says(kill, -os.getpgrp() % (1 << 64), 9) == ALLOW
+    assert says(kill, own, 9) == ALLOW
+    assert says(kill, parent, 9) == says(kill, -1 % (1 << 64), 9) == no
+    assert says(signal_one, own, 1, 6) == ALLOW
+    assert says(signal_one, parent, 1, 6) == no
+    assert says(limits, 0, resource.RLIMIT_CPU, 1 << 40) == ALLOW
+    assert says(limits, own, resource.RLIMIT_AS, 0, 1 << 40) == ALLOW
+    assert says(limits, 0, resource.RLIMIT_AS, 1 << 40) == no
+    assert says(limits, 0, resource.RLIMIT_AS, 1) == says(limits, parent) == no
 
 
 def test_a_death_in_a_confined_child_is_still_told() -> None:

@@ -120,6 +120,17 @@ def test_jobs_come_oldest_first_and_no_more_than_asked_for(store: JobStore) -> N
     assert store.take("box", 9) == []
 
 
+def test_only_what_was_judged_is_taken_where_that_is_asked_for(store: JobStore) -> None:
+    """While no file can be judged the others go on, and so does what a person gave up."""
+    store.admit([sighting(b"%d" % n, n) for n in range(4)], keep=False)
+    judged, waiting, given_up = store.take("box", 3)
+    store.write([prepared(judged.id), CancelRequested(given_up.id)])
+    store.write([Requeued(job.id) for job in (judged, waiting, given_up)])
+    found = store.take("box", 9, only_prepared=True)
+    assert [job.id for job in found] == [judged.id, given_up.id]
+    assert [job.path for job in store.take("box", 9)] == [waiting.path, b"3"]
+
+
 def test_names_that_are_not_text_come_back_as_they_were(store: JobStore) -> None:
     """Names are bytes; what people see of them is text."""
     store.admit([sighting(b"caf\xe9\n\x1b[31m.jpg")], keep=False)

@@ -74,6 +74,16 @@ def test_a_far_time_is_looked_at_now_and_then() -> None:
     assert agenda.seconds_to_wake() == 60.0
 
 
+def test_jobs_that_are_held_back_are_not_looked_for_without_end() -> None:
+    """While no file can be judged, one that is due stays due; looking at once would spin."""
+    clock = Set()
+    agenda = Agenda(["a"], clock)
+    agenda.emptied("a", clock.wall - 10.0, held=True)
+    assert agenda.seconds_to_wake() == 2.0
+    agenda.emptied("a", None, held=True)
+    assert agenda.seconds_to_wake() is None
+
+
 def test_the_end_of_a_job_opens_the_inbox_of_its_copy() -> None:
     """Only of those that somebody waits for."""
     agenda = Agenda(["a"], Set())

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.load import load
 from daemon.jobs.model import State
 from daemon.observing.events import Event
+from daemon.service import EXIT_ENVIRONMENT, EXIT_WELL, Service
 from tests.clamav import EICAR, MARKED, WANTED, RealClamd, ScriptedClamd, refusing_size
 from tests.receiver import Receiver, status
 from tests.reliability.report import Outcome
-from tests.running import Daemon, http
+from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
 
@@ -146,3 +148,16 @@ def test_a_reload_brings_the_scanner_in(tmp_path: Path) -> None:
             daemon.drop(f"{number}.txt", b"text %d" % number)
             daemon.wait_for(State.DONE, number + 1)
             assert len(clamd.seen) == seen
+
+
+def test_draining_once_does_not_wait_for_the_scanner(tmp_path: Path) -> None:
+    """A cron job ends with the code of the environment; the file is there for the next one."""
+    path = tmp_path / "clamd.ctl"
+    daemon = Daemon(tmp_path, rest=scanned(path))
+    (daemon.inbox / "file.txt").write_bytes(b"text")
+    config = load(daemon.config_path)
+    assert Service(config, daemon.log, limits=QUICK).once() == EXIT_ENVIRONMENT
+    assert daemon.log.of(Event.ENVIRONMENT_PAUSED)[0]["code"] == "scanner_down"
+    with ScriptedClamd(path=path):
+        assert Service(config, daemon.log, limits=QUICK).once() == EXIT_WELL
+    assert (daemon.done / "file.txt").read_bytes() == b"text"
