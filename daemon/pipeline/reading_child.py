@@ -41,6 +41,7 @@ def understand(document: Document) -> JSON:
             number=page.number,
             width=page.width,
             height=page.height,
+            receipts=page.receipts,
             lines=tuple(
                 TextLine(index, line.text, line.confidence, line.box)
                 for index, line in enumerate(page.lines)

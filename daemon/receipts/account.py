@@ -18,6 +18,8 @@ from daemon.receipts.taxes import stated_taxes, taxes_of
 from daemon.receipts.totals import Candidate, candidates_of, facts_of
 
 _ZERO = Decimal(0)
+_A_LABEL = 5.0
+"""From here a label names the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> 
     """The money of a document; `refund` says that amounts below zero are items.
 
     Where the items do not come to the total, rows in doubt are read in other ways; the first way
-    counts in which they do. No way may change what the total is.
+    counts in which they do. No way may change a total that its label names.
     """
 
     def read(doubts: Doubts) -> Account:
@@ -74,14 +76,15 @@ def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> 
         return usual
     for doubts in OTHER_WAYS:
         other = read(doubts)
-        same = other.chosen is not None and other.chosen.value == usual.chosen.value
-        if same and ITEMS_SUM in confirming(other.checks):
+        if other.chosen is None or ITEMS_SUM not in confirming(other.checks):
+            continue
+        if other.chosen.value == usual.chosen.value or usual.chosen.candidate.label < _A_LABEL:
             return other
     return usual
 
 
 def _account(text: Text, statements: Sequence[Statement], positions: Positions) -> Account:
-    facts = facts_of(statements, positions.whole)
+    facts = facts_of(statements, positions)
     candidates = candidates_of(text, statements, facts)
     total = candidates[0].value if candidates else None
     taxes, tax = taxes_of(text.lines, statements)

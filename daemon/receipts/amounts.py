@@ -181,7 +181,7 @@ def _value(match: re.Match[str], convention: Convention) -> Decimal | None:
         len(cents) != 2 or not _LOOSE_END.match(match.string, match.end())
     ):
         return None  # `NO 18, 20, 22` lists numbers
-    if " " in whole and convention.point == ".":
+    if " " in whole and convention.point == point == ".":
         whole = whole[whole.rindex(" ") + 1 :]  # only those who write a comma group with spaces
     if point in whole and not _TWICE.fullmatch(whole + point + cents):
         return None  # the same mark cannot group digits and part decimals, unless misread

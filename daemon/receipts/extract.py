@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from daemon.receipts.account import Account, Sums, account_of
@@ -38,7 +39,14 @@ def extract(pages: Sequence[PageText]) -> Receipt:
     account = account_of(text, statements, refund=refund)
     if not refund and account.chosen is not None and account.chosen.value < 0:
         account = account_of(text, statements, refund=True)  # no title, but a sum below zero
-    return _receipt(text, account, refund=refund or account.is_paid_back)
+    several = any(page.receipts > 1 for page in pages)
+    receipt = _receipt(text, account, refund=refund or account.is_paid_back)
+    return _with_reason(receipt, "several_receipts") if several else receipt
+
+
+def _with_reason(receipt: Receipt, reason: str) -> Receipt:
+    """The receipt with one more reason why a person should look."""
+    return replace(receipt, needs_review=True, reasons=(*receipt.reasons, reason))
 
 
 def understand_total(pages: Sequence[PageText]) -> Chosen | None:

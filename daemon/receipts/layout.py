@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from daemon.receipts.model import Evidence
@@ -21,6 +21,11 @@ MAX_LENGTH = 300
 _FLAT = 0.004
 _STEEP = 0.6
 _RECENT_ROWS = 8
+_LONG_CELL = 4.0
+"""Heights that a cell must be wide for its slope to tell."""
+_FEWEST_TOLD = 6
+_FAN = 0.015
+"""The least difference between the slopes at the top and the bottom that is taken out."""
 _FAR = 1e6
 """Pixels from the corner beyond which nothing lies."""
 
@@ -139,8 +144,59 @@ def _cells(page: int, lines: Sequence[TextLine]) -> list[Cell]:
         slope = fall / (right - left) if right - left > 2 * height else 0.0
         cell = Cell(text, left, top, right, bottom, line.confidence, place, slope)
         cells.append(cell)
+    cells = _without_fan(cells)
     cells.sort(key=lambda cell: (cell.middle, cell.left))
     return cells
+
+
+def _without_fan(cells: list[Cell]) -> list[Cell]:
+    """The cells as if seen from above: a page that leans has rows that fan out downwards."""
+    fan = _fan_of(cells)
+    if fan is None:
+        return cells
+    start, growth = fan
+    middle = (min(cell.left for cell in cells) + max(cell.right for cell in cells)) / 2
+    level: list[Cell] = []
+    for cell in cells:
+        slope = start + growth * cell.middle
+        down = slope * ((cell.left + cell.right) / 2 - middle)
+        straight = cell.slope - slope if cell.slope else 0.0
+        moved = replace(cell, top=cell.top - down, bottom=cell.bottom - down, slope=straight)
+        level.append(moved)
+    return level
+
+
+def _fan_of(cells: Sequence[Cell]) -> tuple[float, float] | None:
+    """How the slope of rows depends on their height: at the top, and for each pixel down.
+
+    Least squares over long cells by their width, twice, the second time without outliers; None
+    where too few cells tell, or where the rows are parallel.
+    """
+    told = [cell for cell in cells if cell.right - cell.left > _LONG_CELL * cell.height]
+    found: tuple[float, float] | None = None
+    for _ in range(2):
+        if len(told) < _FEWEST_TOLD:
+            return None
+        found = _line_through(told)
+        gaps = [abs(cell.slope - found[0] - found[1] * cell.middle) for cell in told]
+        most = 3 * median(gaps) + 1e-4
+        told = [cell for cell, gap in zip(told, gaps, strict=True) if gap <= most]
+    if found is None:
+        return None
+    ends = (min(cell.middle for cell in cells), max(cell.middle for cell in cells))
+    return found if abs(found[1]) * (ends[1] - ends[0]) > _FAN else None
+
+
+def _line_through(cells: Sequence[Cell]) -> tuple[float, float]:
+    weight = sum(cell.right - cell.left for cell in cells)
+    height = sum(cell.middle * (cell.right - cell.left) for cell in cells) / weight
+    slope = sum(cell.slope * (cell.right - cell.left) for cell in cells) / weight
+    spread = sum((cell.middle - height) ** 2 * (cell.right - cell.left) for cell in cells)
+    both = sum(
+        (cell.middle - height) * (cell.slope - slope) * (cell.right - cell.left) for cell in cells
+    )
+    growth = both / spread if spread else 0.0
+    return slope - growth * height, growth
 
 
 def _grouped(cells: Sequence[Cell]) -> list[list[Cell]]:

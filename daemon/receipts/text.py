@@ -20,9 +20,13 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The text of one page; `number` counts from 1, width and height are in pixels."""
+    """The text of one page; `number` counts from 1, width and height are in pixels.
+
+    `receipts` is how many seem to lie on the page.
+    """
 
     number: int
     width: int
     height: int
     lines: tuple[TextLine, ...]
+    receipts: int = 1

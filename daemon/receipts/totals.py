@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from daemon.receipts.items import Positions
 from daemon.receipts.lines import Line, Printed, Text
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
@@ -81,6 +82,7 @@ class Facts:
     rounding: Decimal
     tip: Decimal
     items: Decimal | None
+    several_items: bool = False
 
     @property
     def payments(self) -> tuple[Decimal, ...]:
@@ -95,7 +97,7 @@ class Facts:
         )
 
 
-def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
+def facts_of(statements: Sequence[Statement], positions: Positions) -> Facts:
     """The amounts of a receipt that arithmetic can use."""
     values = {s.kind: s.value for s in reversed(statements) if s.value is not None}
     extras = [s.value for s in statements if s.kind in (Kind.TIP, Kind.SERVICE)]
@@ -115,7 +117,8 @@ def facts_of(statements: Sequence[Statement], items: Decimal | None) -> Facts:
         taxes=tuple(taxes),
         rounding=rounding[0] if rounding else _NOTHING,
         tip=sum((s.value for s in statements if s.kind is Kind.TIP and s.value), _NOTHING),
-        items=items,
+        items=positions.whole,
+        several_items=len(positions.items) > 1,
     )
 
 
@@ -163,6 +166,10 @@ def _unlabelled(lines: Sequence[Line], facts: Facts, known: Sequence[Candidate])
         match = next((printed for _, printed in money if printed.value == settled), None)
         if match is not None and settled and settled not in values:
             extra.append(Candidate(settled, None, match, 1.0))
+    if facts.items and facts.several_items and facts.items not in values:
+        match = next((printed for _, printed in money if printed.value == facts.items), None)
+        if match is not None:
+            extra.append(Candidate(facts.items, None, match, 2.0))
     for value in sorted(possible_totals(facts) - values):
         match = next((printed for _, printed in money if printed.value == value), None)
         if match is not None:
@@ -185,8 +192,8 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["paid_exactly"] = 1
         if value in sums:
             evidence["composed"] = 1
-            if value in facts.payments and facts.subtotal is not None:
-                evidence["proved"] = 1
+        if value in facts.payments and (value in sums or value == facts.items):
+            evidence["proved"] = 1
         if facts.items is not None and value == facts.items and candidate.label >= 2.0:
             evidence["items"] = 1
         evidence["repeated"] = min(3, printed[abs(value)] - 1)
