@@ -149,7 +149,7 @@ class Gate:
             return
         stale = ", stale=true" if said and self._stale_word else ""
         asks = f'Digest realm="r", qop="auth", nonce="{self.nonce}"{stale}'
-        exchange.answer(401, {"WWW-Authenticate": asks})
+        exchange.answer(401, {"WWW-Authenticate": asks, "Connection": "close"})
         exchange.close()
 
     def proof(self, exchange: Exchange, said: dict[str, str]) -> str:
