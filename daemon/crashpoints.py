@@ -1,7 +1,7 @@
 """Named places between two durable facts, at each of which a test can have the process end.
 
-In production `crashpoint` is a function that does nothing; measured, a call takes 40 ns, and a file
-passes some thirty of them on a way of a millisecond. With INBOXD_CRASHPOINT=NAME:N in the
+In production `crashpoint` is a function that does nothing; measured, a call takes 25 ns, and a file
+passes some fifteen of them on a way of a millisecond. With INBOXD_CRASHPOINT=NAME:N in the
 environment the process ends at the Nth time that it comes to NAME, as if it had been killed.
 """
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from daemon.crashpoints import EXIT
 from daemon.jobs.statements import migrations
@@ -64,6 +64,7 @@ class Scenario:
     go_on: Callable[[World], None] = _go_on
     inbox: str = ""
     mounted: str = ""
+    engine: str = "standin"
 
     def __str__(self) -> str:
         return self.name
@@ -109,6 +110,16 @@ def _drop_pictures(world: World) -> None:
     world.drop(
         *(Fate(f"{name}.png", _picture(name), text=TEXT) for name in ("red", "blue")),
     )
+
+
+def _drop_a_receipt(world: World) -> None:
+    """A picture with words that a real engine can read."""
+    picture = Image.new("RGB", (420, 120), "white")
+    font = ImageFont.load_default(48)
+    ImageDraw.Draw(picture).text((20, 30), TEXT, fill="black", font=font)
+    data = BytesIO()
+    picture.save(data, "PNG")
+    world.drop(Fate("receipt.png", data.getvalue(), text=TEXT))
 
 
 def _leave_a_reading(world: World) -> None:
@@ -302,6 +313,13 @@ SCENARIOS = (
         (*_LEDGER, *_PREPARING, *_READING, *_RECORDING, *_FILING),
         _drop_pictures,
         inbox="deliver: [sure]\nread: text",
+    ),
+    Scenario(
+        "a picture that the real engine reads",
+        ("read.begun", "read.found"),
+        _drop_a_receipt,
+        inbox="deliver: [sure]\nread: text",
+        engine="rapid",
     ),
     Scenario(
         "recovery with a text left in work/",

@@ -57,7 +57,8 @@ def _crash_once(
     with ExitStack() as stack:
         if scenario.mounted:
             stack.enter_context(_disk_of_its_own(folder / scenario.mounted))
-        world = stack.enter_context(World(folder, nursery, inbox=scenario.inbox))
+        engine = scenario.engine
+        world = stack.enter_context(World(folder, nursery, inbox=scenario.inbox, engine=engine))
         scenario.prepare(world)
         was_reached = reached(scenario.act(world, f"{point}:{occurrence}"))
         assert world.faults_now(doubled=bool(scenario.mounted)) == []
