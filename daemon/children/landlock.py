@@ -7,6 +7,7 @@ import ctypes
 import os
 import stat
 import struct
+import sys
 from collections.abc import Iterable
 from enum import IntFlag
 
@@ -37,6 +38,8 @@ _HANDLED = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) -
 
 def version() -> int:
     """The version of the kernel's interface; 0 where there is none."""
+    if sys.platform != "linux":
+        return 0
     number = _call(syscalls.LANDLOCK_CREATE, None, 0, _VERSION)
     return max(number, 0)
 

@@ -7,6 +7,7 @@ call that an architecture does not have is None.
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 
 LAST = 462
@@ -160,8 +161,8 @@ LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 
 
 def column() -> int | None:
-    """Which of the two numbers counts here; None on an architecture that is not in the table."""
-    machine = platform.machine()
+    """Which of the two numbers counts here; None on a system that is not in the table."""
+    machine = platform.machine() if sys.platform == "linux" else ""
     return list(ARCHITECTURES).index(machine) if machine in ARCHITECTURES else None
 
 

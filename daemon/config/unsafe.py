@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.children import confinement
 from daemon.config.auth import DigestAuth, NoAuth
 from daemon.config.destinations import DestinationConfig, ServerDestinationConfig
 from daemon.config.model import Config
+from daemon.config.section import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ def unsafe(config: Config) -> Iterator[Unsafe]:
         yield Unsafe("unconfined", message, "state")
     if config.ocr.engine == "ocrspace" and _in_clear(config.ocr.endpoint):
         yield _secret_in_clear(config.ocr.endpoint, "ocr.endpoint", None)
+    yield from _secrets_for_all(config.ocr, "ocr", None)
     for name, destination in config.destinations.items():
         yield from _of_destination(name, destination)
+        yield from _secrets_for_all(destination, f"destinations.{name}", name)
 
 
 def _of_destination(name: str, destination: DestinationConfig) -> Iterator[Unsafe]:
@@ -57,6 +62,23 @@ def _of_destination(name: str, destination: DestinationConfig) -> Iterator[Unsaf
     shown = not isinstance(getattr(destination, "auth", NoAuth()), NoAuth | DigestAuth)
     if shown and isinstance(url, str) and _in_clear(url):
         yield _secret_in_clear(url, f"destinations.{name}.url", name)
+
+
+def _secrets_for_all(section: Section, key: str, destination: str | None) -> Iterator[Unsafe]:
+    """Files with secrets that every user of the machine may read."""
+    for name, value in section:
+        if isinstance(value, Section):
+            yield from _secrets_for_all(value, f"{key}.{name}", destination)
+        elif name.endswith("_file") and isinstance(value, Path) and _is_for_all(value):
+            message = f"everyone on this machine may read {value}; chmod o-r it"
+            yield Unsafe("secret_readable", message, f"{key}.{name}", destination)
+
+
+def _is_for_all(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False  # whoever reads it says what is the matter
 
 
 def _secret_in_clear(url: str, key: str, destination: str | None) -> Unsafe:

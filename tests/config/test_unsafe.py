@@ -53,6 +53,18 @@ def test_certificates_that_are_not_verified(tmp_path: Path) -> None:
     assert found == [("tls_unverified", "archive")]
 
 
+def test_a_secret_that_everyone_may_read(tmp_path: Path) -> None:
+    """A file for all is no secret; one that is not there is for others to tell."""
+    text = http(type="http", url="https://x.example/", auth="{type: bearer, token_file: token}")
+    assert codes(tmp_path, text) == []
+    token = tmp_path / "token"
+    token.write_text("t")
+    token.chmod(0o644)
+    assert codes(tmp_path, text) == [("secret_readable", "archive")]
+    token.chmod(0o640)
+    assert codes(tmp_path, text) == []
+
+
 def test_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root is told that it is too much; another user is not."""
     config = loaded(tmp_path, http(type="http", url="https://example.com/in"))
