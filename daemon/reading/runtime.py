@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from daemon.errors import Kind, ReadingError
-from daemon.reading.engine import has_openvino
 
 Planes = NDArray[np.float32]
 
@@ -42,9 +41,13 @@ class Network(Protocol):
 
 def runtime_for(wanted: str) -> str:
     """`openvino` or `onnxruntime` for `auto` or either of them."""
-    if wanted == "auto":
-        return "openvino" if has_openvino() else "onnxruntime"
-    return wanted
+    if wanted != "auto":
+        return wanted
+    try:
+        _openvino()
+    except ReadingError:
+        return "onnxruntime"
+    return "openvino"
 
 
 def load(model: bytes, runtime: str, *, shapes_recur: bool) -> Network:

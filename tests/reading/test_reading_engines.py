@@ -101,6 +101,25 @@ def test_a_runtime_that_is_missing_is_said_before_the_first_file(
     check_engine(EngineSettings(runtime="auto"))
 
 
+def test_a_broken_openvino_is_not_used(tmp_path: Path) -> None:
+    """Reading goes on by onnxruntime, unless openvino was asked for by name."""
+    (tmp_path / "openvino.py").write_text("raise ImportError('built for another machine')\n")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from daemon.errors import ReadingError\n"
+        "from daemon.reading.engine import EngineSettings, make_engine\n"
+        "make_engine(EngineSettings(runtime='auto'))\n"
+        "try:\n"
+        "    make_engine(EngineSettings(runtime='openvino'))\n"
+        "except ReadingError as error:\n"
+        "    sys.exit(0 if error.code == 'engine_missing' else error.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_openvino_comes_without_its_telemetry() -> None:
     """What could phone home is not even imported."""
     program = (
