@@ -70,7 +70,9 @@ def show_at_work(samples: list[Sample], folder: Path) -> int:
 
 def _prepare(folder: Path, url: str) -> None:
     (folder / "inbox").mkdir()
-    (folder / "inboxd.yaml").write_text(_CONFIG.format(url=url), "utf-8")
+    path = folder / "inboxd.yaml"
+    path.write_text(_CONFIG.format(url=url), "utf-8")
+    path.chmod(0o600)  # whatever the umask: one that others may write is refused
 
 
 def _run(folder: Path, samples: list[Sample]) -> dict[str, JSON]:
