@@ -209,16 +209,24 @@ class Service:
             if self._pipeline.paused() is not None:
                 break
             self._left_open = not taken and self._inboxes.only_long_open(self._limits.once_waits)
-            if self._pipeline.coordinator.idle() and (self._inboxes.idle() or self._left_open):
+            if self._is_over():
                 break
             self._awake.wait(_SETTLE_LOOK)
 
+    def _is_over(self) -> bool:
+        """Whether all is done that was noticed.
+
+        The inboxes are asked first: what they hand over the coordinator knows when it is asked.
+        """
+        noticed, taken = self._last_noticed, self._inboxes.idle() or self._left_open
+        return taken and self._pipeline.coordinator.idle() and noticed == self._last_noticed
+
     def _noticed(self, inbox: str) -> None:
         """Have new jobs taken up, and a loop that sleeps long show from now on what they do."""
-        self._pipeline.coordinator.wake(inbox)
         now = self._clock.monotonic()
         asleep = now - self._last_noticed > _SHOW_EVERY
         self._last_noticed = now
+        self._pipeline.coordinator.wake(inbox)
         if asleep:
             self._awake.set()
 
