@@ -154,10 +154,10 @@ class ClamdScan:
     def _send_all(self, connection: socket.socket, parts: Sequence[Block]) -> None:
         left = [memoryview(part) for part in parts]
         while left:
+            self._look()
             try:
                 sent = connection.sendmsg(left)
             except TimeoutError:
-                self._look()
                 continue
             while left and sent >= len(left[0]):
                 sent -= len(left.pop(0))
