@@ -33,6 +33,8 @@ _MASK = (
     InotifyConstants.IN_CLOSE_WRITE
     | InotifyConstants.IN_MOVED_TO
     | InotifyConstants.IN_CREATE
+    # wget, rsync and others set a file's times after they have closed it.
+    | InotifyConstants.IN_ATTRIB
     | InotifyConstants.IN_DELETE_SELF
     | InotifyConstants.IN_MOVE_SELF
     | InotifyConstants.IN_ONLYDIR

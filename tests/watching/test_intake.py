@@ -37,6 +37,16 @@ class TestNoticing:
         start(watch=watch)
         assert ledger.paths() == {b"a.jpg"}
 
+    @pytest.mark.parametrize("watch", ["native", "polling"])
+    def test_times_set_late(self, watch: str, inbox: Path, ledger: Ledger, start: Start) -> None:
+        """Who sets a file's times after closing it makes another of it: it is handed over anew."""
+        start(watch=watch)
+        (inbox / "a.jpg").write_bytes(JPEG)
+        assert ledger.has(b"a.jpg")
+        os.utime(inbox / "a.jpg", (1e9, 1e9))
+        there = identity((inbox / "a.jpg").stat())
+        assert ledger.until(lambda: ledger.sightings[-1].identity == there)
+
     def test_linked_in(self, inbox: Path, ledger: Ledger, start: Start) -> None:
         """A hard link is handed over although no writer of it is ever reported done."""
         start()
