@@ -74,9 +74,14 @@ class Share:
         return found
 
     def content(self, url: str, stop: threading.Event) -> bytes | None:
-        """The beginning of a file, as much as is kept of an answer; None where it is not given."""
+        """The beginning of a file, as much as is kept of an answer; None where we may not."""
         response = self.client.send(self.client.request("GET", url), stop=stop)
-        return response.content if response.status_code == 200 else None
+        if response.status_code == 200:
+            return response.content
+        refusal = self.refusal(response)
+        if refusal.kind is Kind.TRANSIENT and response.status_code != 404:
+            raise refusal
+        return None
 
     def remove(self, url: str, stop: threading.Event | None = None) -> bool:
         """Remove a file; tells whether it was there."""

@@ -34,6 +34,8 @@ _NOTHING_SENT: Final = frozenset(
     }
 )
 """What a server fails with that is down or busy, maybe for hours; it keeps nothing."""
+_MAYBE_MOVED: Final = frozenset({403, 404, 409})
+"""What servers answer to a MOVE of a file that is no longer there."""
 _TRIES: Final = 5
 _NEVER: Final = threading.Event()
 _PAUSE: Final = 0.1
@@ -115,7 +117,7 @@ class WebdavDestination:
     ) -> Acknowledgement:
         try:
             round_trip = self._upload(place, memory, parcel, progress, stop)
-            named = self._name(place, place.temporary, parcel, stop)
+            named = self._name(place, place.temporary, memory, parcel, stop)
             return replace(named, round_trip=round_trip)
         except DeliveryError as error:
             if error.code in _NOTHING_SENT:
@@ -182,44 +184,61 @@ class WebdavDestination:
         """End a delivery whose large file an earlier attempt brought there whole."""
         if memory.whole is None or not place.holds(memory.whole):
             return None
-        ours = memory.tag, parcel.size
         found = self._share.look(memory.whole, stop)
-        if found is not None:
-            if (found.tag, found.size) == ours:
-                return self._name(place, memory.whole, parcel, stop)
+        if found is None:
+            return self._find(place, memory, parcel, stop)
+        if (found.tag, found.size) != (memory.tag, parcel.size):
             return None
-        for url in place.names if memory.tag else []:
-            found = self._share.look(url, stop)
-            if found is not None and (found.tag, found.size) == ours:
-                return Acknowledgement(bytes=parcel.size, location=url)
-        return None
+        return self._name(place, memory.whole, memory, parcel, stop)
 
     def _name(
-        self, place: Place, temporary: str, parcel: Parcel, stop: threading.Event
+        self, place: Place, temporary: str, memory: Memory, parcel: Parcel, stop: threading.Event
     ) -> Acknowledgement:
         """Move the temporary file to the first name that is free, or find it there already."""
         for url in place.names:
-            moved = self._share.move(temporary, url, stop)
+            try:
+                moved = self._share.move(temporary, url, stop)
+            except DeliveryError as error:
+                if error.http_status not in _MAYBE_MOVED or self._share.look(temporary, stop):
+                    raise
+                there = self._find(place, memory, parcel, stop)
+                if there is None:
+                    raise DeliveryError(
+                        "upload_lost", "the server no longer has the file that it took"
+                    ) from error
+                return there
             if moved is not None:
                 return Acknowledgement(
                     bytes=parcel.size, location=url, http_status=moved.status_code
                 )
-            if self._is_ours(url, parcel, stop):
+            if self._is_ours(url, memory, parcel, stop):
                 self._remove(temporary, stop)
                 return Acknowledgement(bytes=parcel.size, location=url)
         raise DeliveryError(
             "name_taken", "every name for this file is taken on the share", kind=Kind.PERMANENT
         )
 
-    def _is_ours(self, url: str, parcel: Parcel, stop: threading.Event) -> bool:
-        """Whether a small file has our content, as after an answer that was lost.
+    def _find(
+        self, place: Place, memory: Memory, parcel: Parcel, stop: threading.Event
+    ) -> Acknowledgement | None:
+        """The name under which the file is there already."""
+        for url in place.names:
+            if self._is_ours(url, memory, parcel, stop):
+                return Acknowledgement(bytes=parcel.size, location=url)
+        return None
 
-        Large ones are known by their tag before they are sent again.
+    def _is_ours(self, url: str, memory: Memory, parcel: Parcel, stop: threading.Event) -> bool:
+        """Whether a name has our file, as after an answer that was lost.
+
+        A small file is known by its content, a large one by the tag that its temporary one had.
         """
-        if parcel.size > self._limits.answer_body:
+        if parcel.size <= self._limits.answer_body:
+            content = self._share.content(url, stop)
+            return content is not None and hashlib.sha256(content).hexdigest() == parcel.sha256
+        if memory.tag is None:
             return False
-        content = self._share.content(url, stop)
-        return content is not None and hashlib.sha256(content).hexdigest() == parcel.sha256
+        found = self._share.look(url, stop)
+        return found is not None and (found.tag, found.size) == (memory.tag, parcel.size)
 
     def _make_folders(self, place: Place, stop: threading.Event) -> None:
         """Make the folders that are not known to be there, one thread at a time.
