@@ -84,6 +84,15 @@ def printable(text: str) -> str:
     )
 
 
+def in_bytes(count: float) -> str:
+    """A number of bytes for people: `4.1 KB`, `12 MB`."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            value = count / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
 def show_table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()
 ) -> None:

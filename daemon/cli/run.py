@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.cli.output import Bar, printable, progress_bar
+from daemon.cli.output import Bar, in_bytes, printable, progress_bar
 from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
-from daemon.cli.status import in_bytes
 from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:

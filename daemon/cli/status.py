@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.ledger import Ledger, opened
-from daemon.cli.output import Exit, printable, show, show_json, show_table, write_bytes
+from daemon.cli.output import Exit, in_bytes, printable, show, show_json, show_table, write_bytes
 from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
 from daemon.clock import iso
 from daemon.jobs.model import State
@@ -166,12 +166,3 @@ def _transfer(transfer: JSON) -> str:
         f"{in_bytes(transfer['total'])}, {in_bytes(transfer['rate'])}/s"
         + ("" if left is None else f", {left:.0f} s left")
     )
-
-
-def in_bytes(count: float) -> str:
-    """A number of bytes for people: `4.1 KB`, `12 MB`."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if count >= size:
-            value = count / size
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
-    return f"{count:.0f} B"

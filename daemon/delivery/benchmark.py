@@ -11,27 +11,32 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
-from daemon.delivery.destination import Acknowledgement, Destination, Parcel
-from daemon.errors import DeliveryError
-from daemon.limits import MIB
+from daemon.delivery.destination import Abandoning, Acknowledgement, Destination, Parcel
+from daemon.delivery.reach import never_reached
+from daemon.errors import DeliveryError, EnvironmentFaultError, InboxdError, StoppedError
+from daemon.files import environment_fault, free_space
+from daemon.limits import DEFAULT, MIB
 
 PREFIX: Final = "inboxd-bench-"
 """What the names of all generated files begin with."""
 
-_GOOD_ENOUGH: Final = 0.95
-"""A number of workers is recommended once it reaches this part of the best throughput."""
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One size with one number of workers; times in seconds, rates per second."""
+    """One size with one number of workers; times in seconds, rates per second.
+
+    `answer_p95` is from the last byte sent to the answer, where the destination measures that.
+    """
 
     size: int
     workers: int
@@ -41,6 +46,7 @@ class Row:
     p95: float
     cpu_seconds: float
     errors: Mapping[str, int]
+    answer_p95: float | None = None
 
     @property
     def delivered(self) -> int:
@@ -58,13 +64,26 @@ class Row:
         return self.files_per_second * self.size
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
-    """What was measured; `left_behind` are the places of files that we could not take away."""
+    """What was measured, filled as it is known.
 
-    rows: tuple[Row, ...]
-    recommended_workers: int | None
-    left_behind: tuple[str, ...]
+    `left_behind` are the places of files that we could not take away; `unsure` the names of those
+    of which no answer says whether they arrived. `messages` has a sentence for each code of an
+    error. `fault` is what ended it early, apart from a stop.
+    """
+
+    run: str
+    rows: list[Row] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    messages: dict[str, str] = field(default_factory=dict)
+    fault: InboxdError | None = None
+
+    @property
+    def pattern(self) -> str:
+        """What the names of all files of this run match."""
+        return f"{PREFIX}{self.run}-*"
 
 
 @runtime_checkable
@@ -76,52 +95,50 @@ class Discarding(Protocol):
         ...
 
 
+def new_report() -> Report:
+    """A report for a run of its own."""
+    return Report(secrets.token_hex(4))
+
+
 def measure(
     destination: Destination,
     sizes: Sequence[int],
     workers: Sequence[int],
     repeats: int,
     *,
+    report: Report,
     stop: threading.Event,
     on_row: Callable[[Row], None] = lambda _: None,
     scratch: Path | None = None,
-) -> Report:
+) -> None:
     """Deliver generated files, `repeats` of each of `sizes` (bytes) for each number of `workers`.
 
-    Errors of deliveries are counted, not raised. `on_row` is called with each row as it is known.
-    Raises StoppedError once `stop` is set, EnvironmentFaultError and OSError where the content
-    cannot be written to `scratch` (the system's folder for temporary files by default).
+    What is found out goes into `report`, and `on_row` is called with each row as it is known. What
+    was delivered is taken away again, also after `stop` is set, which ends a benchmark soon. One
+    file goes first and is not counted; nothing is measured where it does not arrive. Errors of
+    deliveries are counted, not raised. The content is written to `scratch`, the system's folder for
+    temporary files by default.
     """
-    rows: list[Row] = []
-    left_behind: list[str] = []
-    run = secrets.token_hex(4)
-    for size in sizes:
-        with _content(size, scratch) as (path, sha256):
-            for count in workers:
-                parcels = [
-                    _parcel(path, size, sha256, f"{run}-{size}-{count}-{number}")
-                    for number in range(max(repeats, 1))
-                ]
-                row, taken = _measure_one(destination, parcels, size, count, stop)
-                rows.append(row)
-                on_row(row)
-                left_behind += _clean_up(destination, taken)
-    return Report(tuple(rows), recommend(rows), tuple(left_behind))
-
-
-def recommend(rows: Sequence[Row]) -> int | None:
-    """The smallest number of workers that serves every size well, None where nothing arrived.
-
-    For each size it is the smallest that comes near the best throughput without errors; pure.
-    """
-    chosen: list[int] = []
-    for size in {row.size for row in rows}:
-        clean = [row for row in rows if row.size == size and not row.errors]
-        if clean:
-            best = max(row.files_per_second for row in clean)
-            near = [r.workers for r in clean if r.files_per_second >= _GOOD_ENOUGH * best]
-            chosen.append(min(near))
-    return max(chosen, default=None)
+    try:
+        with _content(min(sizes), scratch, stop) as content:
+            if not _arrives(destination, content, report, stop):
+                return
+        for size in sizes:
+            with _content(size, scratch, stop) as content:
+                for count in workers:
+                    if stop.is_set():
+                        return
+                    series = _Series(destination, report, stop, count)
+                    row = series.run(content, max(repeats, 1))
+                    if row is not None:
+                        report.rows.append(row)
+                        on_row(row)
+    except StoppedError:
+        return
+    except EnvironmentFaultError as error:
+        report.fault = error
+    except OSError as error:
+        report.fault = environment_fault(error, "writing the files to send")
 
 
 def quantile(values: Sequence[float], part: float) -> float:
@@ -130,78 +147,164 @@ def quantile(values: Sequence[float], part: float) -> float:
     return ordered[max(math.ceil(part * len(ordered)) - 1, 0)] if ordered else 0.0
 
 
-def _measure_one(
-    destination: Destination,
-    parcels: Sequence[Parcel],
-    size: int,
-    workers: int,
-    stop: threading.Event,
-) -> tuple[Row, list[Acknowledgement]]:
-    taken: list[Acknowledgement] = []
-    lasted: list[float] = []
-    errors: collections.Counter[str] = collections.Counter()
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A file to send, under many names."""
 
-    def deliver(parcel: Parcel) -> None:
+    path: Path
+    size: int
+    sha256: str
+
+    def parcel(self, tail: str) -> Parcel:
+        name = f"{PREFIX}{tail}.bin"
+        return Parcel(
+            job=f"{PREFIX}{tail}",
+            inbox="bench",
+            name=name,
+            path=name,
+            size=self.size,
+            sha256=self.sha256,
+            media_type="application/octet-stream",
+            received=datetime.now(UTC),
+            idempotency_key=f"{PREFIX}{tail}",
+            open=lambda: os.open(self.path, os.O_RDONLY | os.O_CLOEXEC),
+        )
+
+
+@dataclass(slots=True)
+class _Series:
+    """Files of one size, sent by one number of workers; all that came of them."""
+
+    destination: Destination
+    report: Report
+    stop: threading.Event
+    workers: int
+    taken: list[Acknowledgement] = field(default_factory=list)
+    failed: list[Parcel] = field(default_factory=list)
+    lasted: list[float] = field(default_factory=list)
+    errors: collections.Counter[str] = field(default_factory=collections.Counter)
+
+    def run(self, content: _Content, files: int) -> Row | None:
+        """Send the files and take them away again; None where it was stopped on the way."""
+        tails = (f"{self.report.run}-{content.size}-{self.workers}-{n}" for n in range(files))
+        parcels = [content.parcel(tail) for tail in tails]
+        began, cpu = time.perf_counter(), time.process_time()
+        try:
+            self._each(self.deliver, parcels)
+            seconds, used = time.perf_counter() - began, time.process_time() - cpu
+            whole = not self.stop.is_set()
+        finally:
+            self.clean_up()
+        if not whole:
+            return None
+        trips = [got.round_trip for got in self.taken if got.round_trip is not None]
+        return Row(
+            size=content.size,
+            workers=self.workers,
+            files=files,
+            seconds=max(seconds, 1e-9),
+            p50=quantile(self.lasted, 0.5),
+            p95=quantile(self.lasted, 0.95),
+            cpu_seconds=used,
+            errors=dict(self.errors),
+            answer_p95=quantile(trips, 0.95) if trips else None,
+        )
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Make one attempt; what fails is counted."""
+        if self.stop.is_set():
+            return
         began = time.perf_counter()
         try:
-            taken.append(destination.deliver(parcel, lambda _: None, stop))
+            acknowledgement = self.destination.deliver(parcel, lambda _: None, self.stop)
         except DeliveryError as error:
-            errors[error.code] += 1
+            self.errors[error.code] += 1
+            self.report.messages.setdefault(error.code, error.message)
+            self.failed.append(parcel)
+            if _may_have_arrived(error):
+                self.report.unsure.append(parcel.name)
+        except (StoppedError, EnvironmentFaultError) as error:
+            self.failed.append(parcel)
+            self.report.unsure.append(parcel.name)
+            if not isinstance(error, StoppedError):
+                raise
         else:
-            lasted.append(time.perf_counter() - began)
+            self.lasted.append(time.perf_counter() - began)
+            self.taken.append(acknowledgement)
 
-    began, cpu = time.perf_counter(), time.process_time()
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(deliver, parcels):
-            pass
-    return (
-        Row(
-            size=size,
-            workers=workers,
-            files=len(parcels),
-            seconds=max(time.perf_counter() - began, 1e-9),
-            p50=quantile(lasted, 0.5),
-            p95=quantile(lasted, 0.95),
-            cpu_seconds=time.process_time() - cpu,
-            errors=dict(errors),
-        ),
-        taken,
-    )
+    def clean_up(self) -> None:
+        """Take away what was delivered, or begun, where the destination can do that."""
+        if isinstance(self.destination, Abandoning):
+            self._each(self._abandon, self.failed)
+        gone = self._each(self._discard, self.taken)
+        self.report.left_behind += [
+            got.location or f"a {PREFIX}* file of {self.destination.name}"
+            for got, is_gone in zip(self.taken, gone, strict=True)
+            if not is_gone
+        ]
+
+    def _abandon(self, parcel: Parcel) -> None:
+        if isinstance(self.destination, Abandoning):
+            with suppress(InboxdError):  # the server clears away what nobody finishes
+                self.destination.abandon(parcel.resume)
+
+    def _discard(self, acknowledgement: Acknowledgement) -> bool:
+        if not isinstance(self.destination, Discarding):
+            return False
+        try:
+            return self.destination.discard(acknowledgement)
+        except InboxdError:
+            return False
+
+    def _each(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        """The results of calls by all workers; when one raises, or we are, no further begins."""
+        pool = concurrent.futures.ThreadPoolExecutor(self.workers, "bench")
+        try:
+            return list(pool.map(function, items))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _clean_up(destination: Destination, taken: Sequence[Acknowledgement]) -> list[str]:
-    """Take away what was delivered, where that can be done; returns the places of the rest."""
-    if isinstance(destination, Discarding):
-        taken = [got for got in taken if not destination.discard(got)]
-    return [got.location or f"a {PREFIX}* file of {destination.name}" for got in taken]
+def _arrives(
+    destination: Destination, content: _Content, report: Report, stop: threading.Event
+) -> bool:
+    """Whether one file arrives, which opens the first connection too."""
+    series = _Series(destination, report, stop, 1)
+    try:
+        series.deliver(content.parcel(f"{report.run}-first"))
+    finally:
+        series.clean_up()
+    for code in series.errors:
+        report.fault = DeliveryError(code, report.messages[code])
+    return bool(series.taken)
+
+
+def _may_have_arrived(error: DeliveryError) -> bool:
+    """Whether the far side may have the file although it did not say so."""
+    if error.http_status is None:
+        return not never_reached(error)
+    return error.http_status >= 500
 
 
 @contextmanager
-def _content(size: int, scratch: Path | None) -> Iterator[tuple[Path, str]]:
-    """A file of random bytes, as nothing on the way can make smaller, and its sha256."""
+def _content(size: int, scratch: Path | None, stop: threading.Event) -> Iterator[_Content]:
+    """A file of random bytes, as nothing on the way can make smaller."""
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(prefix=PREFIX, dir=scratch) as file:
+        folder = os.path.dirname(os.fsencode(file.name))
+        if free_space(folder) < size + DEFAULT.reserve_space:
+            raise EnvironmentFaultError(
+                "disk_full",
+                f"{os.fsdecode(folder)} has no room for a file of {size} bytes to send; name "
+                "another folder in TMPDIR",
+            )
         left = size
         while left:
+            if stop.is_set():
+                raise StoppedError
             block = os.urandom(min(left, MIB))
             digest.update(block)
             file.write(block)
             left -= len(block)
         file.flush()
-        yield Path(file.name), digest.hexdigest()
-
-
-def _parcel(path: Path, size: int, sha256: str, tail: str) -> Parcel:
-    name = f"{PREFIX}{tail}.bin"
-    return Parcel(
-        job=f"{PREFIX}{tail}",
-        inbox="bench",
-        name=name,
-        path=name,
-        size=size,
-        sha256=sha256,
-        media_type="application/octet-stream",
-        received=datetime.now(UTC),
-        idempotency_key=f"{PREFIX}{tail}",
-        open=lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC),
-    )
+        yield _Content(Path(file.name), size, digest.hexdigest())

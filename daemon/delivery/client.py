@@ -72,6 +72,10 @@ class Client:
         ).prepare()
         self._headers = Headers(prepared.headers)
 
+    def is_at(self, url: str) -> bool:
+        """Whether an address is one of this server."""
+        return url.startswith(f"{self.origin}/")
+
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None
     ) -> requests.PreparedRequest:

@@ -16,17 +16,16 @@ from daemon.config.destinations import CloudinaryDestinationConfig
 from daemon.delivery import cloudinary_api as api
 from daemon.delivery.body import boundary_for, file_changed, multipart, open_parcel
 from daemon.delivery.client import Client
+from daemon.delivery.cloudinary_check import check_cloud
 from daemon.delivery.credentials import Credentials
 from daemon.delivery.destination import JSON, Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.hashing import hash_of
-from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.secret import read_secret
 from daemon.delivery.transport import round_trip_of
-from daemon.errors import DeliveryError, InboxdError, Kind, StoppedError
+from daemon.errors import DeliveryError, Kind, StoppedError
 from daemon.files import Identity, identity
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_NOT_LET_IN: Final = frozenset({"auth_refused", "preset_refused", "clock_wrong"})
 
 
 class CloudinaryDestination:
@@ -80,28 +79,7 @@ class CloudinaryDestination:
 
     def check(self) -> list[Finding]:
         """Ask for an upload without a file, which is refused for that or for what is wrong."""
-        preset = self._config.upload_preset
-        fields = {"upload_preset": preset} if preset else {}
-        if self._secret is not None:
-            fields = api.signed(fields, self._config, self._secret, time.time())
-        request = self._client.request("POST", self._url, _FORM)
-        try:
-            response = self._client.send(request, urlencode(fields).encode())
-        except InboxdError as error:
-            return findings_of_fault(self._client.origin, error)
-        verified = self._config.verify is not False
-        *stages, last = findings_of_answer(self._client.origin, response, verified=verified)
-        refused = _refusal(self._client, response)
-        said = api.complaint(refused.response, response.headers)
-        if response.status_code == 400 and "parameter - file" in said:
-            how = "signed" if self._config.signed else "by the preset"
-            return [*stages, Finding("auth", True, f"uploads are taken {how}")]
-        if refused.code in _NOT_LET_IN:
-            return [*stages, Finding("auth", False, refused.message)]
-        if last.ok:
-            message = f"this is not how Cloudinary answers ({response.status_code}): {said or '-'}"
-            last = Finding("answer", False, f"{message}; check `endpoint` and `cloud`")
-        return [*stages, last]
+        return check_cloud(self._client, self._config, self._base, self._secret)
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
         """Remove one file that a benchmark delivered; tells whether it is gone."""

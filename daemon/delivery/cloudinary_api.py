@@ -20,6 +20,8 @@ from daemon.delivery.naming import facts_of
 from daemon.errors import DeliveryError, Kind
 
 RATE_LIMITED: Final = 420
+NOT_LET_IN: Final = frozenset({"auth_refused", "preset_refused", "clock_wrong"})
+"""Codes of our own for what is wrong with a key, a preset or this machine's clock."""
 _LONGEST_ID: Final = 255
 _NOT_IN_ID: Final = frozenset('?&#\\%<>+"')
 _PARSED_TYPES: Final = frozenset({"image", "video", "audio"})

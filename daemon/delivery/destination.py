@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from daemon.delivery.throttle import Throttle
 
@@ -82,12 +82,24 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that `inboxd check` found out about a destination, with advice where it failed."""
+    """One thing that `inboxd check` found out about a destination, with advice where it failed.
+
+    `subject` is one of SUBJECTS, in their order. Where nobody can know it without delivering a file
+    it is not `known`, and no fault.
+    """
 
     subject: str
     ok: bool
     message: str
+    known: bool = True
 
+
+SUBJECTS: Final = (
+    "dns", "tcp", "tls", "answer", "clock", "auth", "place", "rights", "method", "quota",
+)  # fmt: skip
+"""What a check tells apart: the way to a server, whether it answers and agrees with us about the
+time, who we are there, what files go to (a folder, a bucket, a service), whether we may write, by
+the way that we want to, and whether there is room."""
 
 Progress = Callable[[int], None]
 """Called with the number of bytes of the file sent so far in this attempt."""

@@ -18,7 +18,6 @@ from daemon.delivery.target import cannot_share, check_target, target_fault
 from daemon.delivery.throttle import Throttle, Throttles
 from daemon.errors import StoppedError
 from daemon.files import identity, sync_folder, unlink_if_there
-from daemon.limits import DEFAULT
 
 _MODE: Final = 0o640
 
@@ -58,7 +57,7 @@ class FolderDestination:
 
     def check(self) -> list[Finding]:
         """Look at the folder, its rights and its room; leaves nothing there."""
-        return check_target(self._root, DEFAULT.reserve_space, self._config.method)
+        return check_target(self._root, self._config.method)
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
         """Remove one file that a benchmark delivered; tells whether it is gone."""

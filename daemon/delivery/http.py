@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 import requests
 
@@ -18,9 +19,13 @@ from daemon.delivery.client import Client
 from daemon.delivery.credentials import credentials_of
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.naming import Facts, facts_of, url_of
+from daemon.delivery.reach import all_well, unknown
 from daemon.delivery.transport import round_trip_of
 from daemon.errors import StoppedError
 from daemon.limits import DEFAULT, Limits
+
+_OWN: Final = ("name", "path", "sha256", "job")
+"""Fields that no two files of a benchmark share."""
 
 
 class HttpDestination:
@@ -69,7 +74,21 @@ class HttpDestination:
         """Connect and ask for the headers at the address, which delivers nothing."""
         sample: dict[str, str | datetime] = dict.fromkeys(template.FIELDS, "inboxd-check")
         url = url_of(self._url, {**sample, "received": datetime.now(UTC)})
-        return self._client.check(self._client.request("HEAD", url))
+        findings = self._client.check(self._client.request("HEAD", url))
+        return [*findings, *unknown("auth", "rights", "quota")] if all_well(findings) else findings
+
+    def discard(self, acknowledgement: Acknowledgement) -> bool:
+        """Remove one file that a benchmark delivered; tells whether it is gone.
+
+        Where a PUT went, or the server says that a POST created it (RFC 9110 section 15.3.2), a
+        DELETE can take it away. An address that all files share is left alone.
+        """
+        url = acknowledgement.location or ""
+        created = acknowledgement.http_status == 201 if self._config.method == "POST" else True
+        if not created or not self._names_files() or not self._client.is_at(url):
+            return False
+        status = self._client.send(self._client.request("DELETE", url)).status_code
+        return 200 <= status < 300 or status == 410
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -96,6 +115,9 @@ class HttpDestination:
             response=answer,
             round_trip=round_trip_of(response),
         )
+
+    def _names_files(self) -> bool:
+        return self._config.method == "POST" or any(f"{{{n}" in self._url for n in _OWN)
 
     def _location(self, response: requests.Response) -> str | None:
         """Where the server says that the file is, without the secrets that it repeats."""

@@ -8,20 +8,11 @@ import requests
 
 from daemon.config.destinations import S3DestinationConfig
 from daemon.delivery.destination import Finding
-from daemon.delivery.reach import findings_of_answer, findings_of_fault
+from daemon.delivery.reach import failure, findings_of_answer, findings_of_fault, let_in, unknown
 from daemon.delivery.s3_answers import error_code
 from daemon.delivery.s3_requests import ObjectRequests
 from daemon.errors import DeliveryError, EnvironmentFaultError
 
-_SUBJECTS: Final = {
-    "auth_refused": "auth",
-    "credentials_expired": "auth",
-    "no_credentials": "auth",
-    "clock_skewed": "clock",
-    "no_such_bucket": "bucket",
-    "wrong_region": "region",
-    "server_full": "quota",
-}
 _PROBE: Final = "inboxd-check"
 
 
@@ -30,15 +21,20 @@ def check_bucket(store: ObjectRequests, config: S3DestinationConfig) -> list[Fin
     try:
         response = store.list_nothing()
     except (DeliveryError, EnvironmentFaultError) as error:
-        if error.code in _SUBJECTS:
-            return [_finding(error)]
+        if error.code in ("no_credentials", "credentials_expired"):  # nothing was sent
+            return [failure(error)]
         return findings_of_fault(store.client.origin, error)
-    verified = config.verify is not False
-    findings = findings_of_answer(store.client.origin, response, verified=verified)[:-1]
+    *way, last = findings_of_answer(
+        store.client.origin, response, verified=config.verify is not False
+    )
     if not _says_who_we_are(response):
-        return [*findings, _finding(store.refusal(response))]
-    findings.append(Finding("auth", True, f"the key is good for the bucket {config.bucket}"))
-    return [*findings, _rights(store, config)]
+        refused = store.refusal(response)
+        subject = "auth" if refused.code == "auth_refused" else None
+        return [*way, failure(refused, subject=subject)]
+    found = [*way, Finding("answer", True, last.message), let_in()]
+    found.append(Finding("place", True, f"the bucket {config.bucket} is there"))
+    found.append(_rights(store, config))
+    return [*found, *unknown("quota")] if found[-1].ok else found
 
 
 def _says_who_we_are(response: requests.Response) -> bool:
@@ -53,25 +49,14 @@ def _rights(store: ObjectRequests, config: S3DestinationConfig) -> Finding:
         upload = store.create(key, {}, None)
     except DeliveryError as error:
         if error.http_status == 501:
-            return Finding(
-                "rights", True, "whether files may be written is not known until one is delivered"
-            )
-        return _finding(error, otherwise="rights")
+            return unknown("rights")[0]
+        subject = "rights" if error.code == "auth_refused" else None
+        return failure(error, "rights", subject=subject)
     except EnvironmentFaultError as error:
-        return Finding("rights", False, error.message)
+        return failure(error, "rights")
     try:
         store.abort(key, upload)
     except (DeliveryError, EnvironmentFaultError) as error:
-        return Finding(
-            "rights",
-            False,
-            f"files may be written, but unfinished ones not taken back: {error.message}",
-        )
-    return Finding("rights", True, "files may be written: an upload was begun and taken back")
-
-
-def _finding(error: DeliveryError | EnvironmentFaultError, otherwise: str = "answer") -> Finding:
-    subject = _SUBJECTS.get(error.code, otherwise)
-    if subject == "auth" and otherwise == "rights":
-        subject = otherwise
-    return Finding(subject, False, error.message)
+        said = f"files can be written, but unfinished ones not taken back: {error.message}"
+        return Finding("rights", False, said)
+    return Finding("rights", True, "files can be written: an upload was begun and taken back")

@@ -9,6 +9,7 @@ from typing import Final
 
 from daemon.delivery.copying import clone, link
 from daemon.delivery.destination import Finding
+from daemon.delivery.reach import failure, room
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
 from daemon.files import display, environment_fault, free_space
 
@@ -36,9 +37,7 @@ def target_fault(error: OSError, root: bytes, source: int) -> DeliveryError | En
         return environment_fault(error, "copying to a folder")
     if error.errno in _DISK and (_shares_disk(root, source) or not _readable(source)):
         return environment_fault(error, f"copying to {display(root)}, on the disk of the inbox")
-    code, message = _said(error)
-    kind = Kind.PERMANENT if error.errno == errno.EFBIG else Kind.TRANSIENT
-    return DeliveryError(code, f"{display(root)} {message}", kind=kind)
+    return _said(error, root)
 
 
 def cannot_share(error: OSError, root: bytes, method: str) -> DeliveryError:
@@ -51,34 +50,26 @@ def cannot_share(error: OSError, root: bytes, method: str) -> DeliveryError:
     )
 
 
-def check_target(root: bytes, reserve: int, method: str) -> list[Finding]:
+def check_target(root: bytes, method: str) -> list[Finding]:
     """Findings about a target folder: that it is there, takes files by `method`, and has room."""
     shown = display(root)
     probe = os.path.join(root, b".inboxd-check")
     try:
         os.close(os.open(os.path.join(root, b"."), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
     except OSError as error:
-        _, message = _said(error)
-        return [Finding("folder", False, f"{shown} {message}")]
-    findings = [Finding("folder", True, f"{shown} is there")]
+        return [failure(_said(error, root), "place")]
+    findings = [Finding("place", True, f"{shown} is there")]
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(probe, flags, 0o600))
     except OSError as error:
-        code, message = _said(error)
-        subject = "space" if code == "target_full" else "rights"
-        return [*findings, Finding(subject, False, f"{shown} {message}")]
-    findings.append(Finding("rights", True, "files can be made"))
+        return [*findings, failure(_said(error, root), "rights")]
+    findings.append(Finding("rights", True, "files can be written and removed"))
     if method in ("hardlink", "reflink"):
         findings.append(_check_sharing(probe, method))
     with contextlib.suppress(OSError):
         os.unlink(probe)
-    free = free_space(root)
-    if free < reserve:
-        findings.append(Finding("space", False, f"only {free} bytes are free; make room"))
-    else:
-        findings.append(Finding("space", True, f"{free // 10**6} MB are free"))
-    return findings
+    return [*findings, room(free_space(root))]
 
 
 def _check_sharing(probe: bytes, method: str) -> Finding:
@@ -96,7 +87,8 @@ def _check_sharing(probe: bytes, method: str) -> Finding:
             finally:
                 os.close(writing)
     except OSError as error:
-        return Finding("method", False, f"no {method} can be made here: {error.strerror}")
+        why = f"no {method} can be made here: {error.strerror}; set `method` to auto or copy"
+        return Finding("method", False, why)
     finally:
         os.close(reading)
         with contextlib.suppress(OSError):
@@ -104,8 +96,12 @@ def _check_sharing(probe: bytes, method: str) -> Finding:
     return Finding("method", True, f"a {method} of a file on this disk can be made")
 
 
-def _said(error: OSError) -> tuple[str, str]:
-    return _CODES.get(error.errno or 0, ("target_failed", f"failed: {error.strerror or error}"))
+def _said(error: OSError, root: bytes) -> DeliveryError:
+    """What an OSError says about the folder."""
+    otherwise = "target_failed", f"failed: {error.strerror or error}"
+    code, message = _CODES.get(error.errno or 0, otherwise)
+    kind = Kind.PERMANENT if error.errno == errno.EFBIG else Kind.TRANSIENT
+    return DeliveryError(code, f"{display(root)} {message}", kind=kind)
 
 
 def _shares_disk(root: bytes, source: int) -> bool:

@@ -26,6 +26,7 @@ from daemon.delivery.destination import (
 )
 from daemon.delivery.hashing import hash_of
 from daemon.delivery.naming import facts_of
+from daemon.delivery.reach import all_well, failure, let_in, unknown
 from daemon.delivery.transport import round_trip_of
 from daemon.delivery.tus_protocol import Upload
 from daemon.delivery.tus_server import TusServer
@@ -85,36 +86,39 @@ class TusDestination:
     def check(self) -> list[Finding]:
         """Ask what the server can do, and begin an upload that is taken away again if it can."""
         findings = self._server.check()
-        if not all(finding.ok for finding in findings):
+        if not all_well(findings):
             return findings
+        never = threading.Event()
         try:
-            offer = self._server.offer(threading.Event())
+            offer = self._server.offer(never)
         except InboxdError as error:
-            return [*findings, Finding("protocol", False, error.message)]
+            return [*findings, failure(error)]
+        said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing of tus"
         if "creation" not in offer.extensions or not offer.speaks_ours:
-            said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing of tus"
-            message = f"uploads by tus {tus_protocol.VERSION} are not on offer; `url` says: {said}"
-            return [*findings, Finding("protocol", False, message)]
-        said = ", ".join(sorted(offer.extensions))
-        findings.append(Finding("protocol", True, f"tus {tus_protocol.VERSION} with {said}"))
-        if "termination" in offer.extensions:
-            findings.append(self._check_rights())
-        return findings
+            message = f"uploads by tus {tus_protocol.VERSION} are not on offer, but {said}"
+            return [*findings, Finding("place", False, f"{message}; check `url`")]
+        place = Finding("place", True, f"it speaks tus: {said}")
+        if "termination" not in offer.extensions:  # what would be begun would stay
+            return [*findings, *unknown("auth"), place, *unknown("rights", "quota")]
+        rights = self._check_rights(never)
+        if rights.subject == "auth":
+            return [*findings, rights]
+        found = [*findings, let_in(), place, rights]
+        return [*found, *unknown("quota")] if rights.ok else found
 
     def close(self) -> None:
         """Close the kept connections."""
         self._server.close()
 
-    def _check_rights(self) -> Finding:
+    def _check_rights(self, never: threading.Event) -> Finding:
         """Begin an upload of one byte and take it away; nothing of it is ever complete."""
-        never = threading.Event()
         try:
             upload, _ = self._server.create({"Upload-Length": "1"}, None, never)
             gone = self._server.terminate(upload, never)
         except InboxdError as error:
-            return Finding("rights", False, error.message)
-        left = "" if gone else "; it could not be taken away again and will expire"
-        return Finding("rights", True, f"an upload can be begun{left}")
+            return failure(error, "rights")
+        left = "taken away again" if gone else "could not be taken away again, and will expire"
+        return Finding("rights", True, f"files can be written: an upload was begun, and {left}")
 
 
 @dataclass(slots=True)

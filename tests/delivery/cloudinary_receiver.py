@@ -14,6 +14,7 @@ type says.
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import hashlib
@@ -89,6 +90,8 @@ class CloudinaryReceiver:
         self.largest = largest
         self.ahead = 0.0
         """Seconds by which its clock is ahead of ours."""
+        self.usage: dict[str, Any] = {}
+        """What it says of the plan to those who show a key."""
         self._instead: list[Callable[[_Handler], None] | None] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -287,6 +290,15 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
         except ConnectionError:
             self.close_connection = True
+
+    def do_GET(self) -> None:
+        site: CloudinaryReceiver = self.server.site  # type: ignore[attr-defined]
+        key = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+        known = self.headers.get("Authorization") == f"Basic {key}"
+        if known and self.path == f"/v1_1/{CLOUD}/usage":
+            self.answer(200, json.dumps(site.usage).encode())
+        else:
+            self.answer(401, b"{}")
 
     def do_POST(self) -> None:
         site: CloudinaryReceiver = self.server.site  # type: ignore[attr-defined]

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.delivery.destination import Acknowledgement, Destination, Parcel
+from daemon.delivery.benchmark import Discarding
+from daemon.delivery.destination import SUBJECTS, Acknowledgement, Destination, Parcel
 from daemon.errors import DeliveryError, Kind, StoppedError
 from tests.delivery.parcels import Watched, never, parcel_of, write
 from tests.delivery.proxy import Fault, Passed, Proxy, answer, cut, silence, swallow
@@ -157,6 +158,8 @@ class PeakMemory:
 class Contract:
     """What holds for every destination, a folder too."""
 
+    discards: bool = True
+    """Whether a file that was delivered can be taken away again."""
     refused_names: frozenset[str] = frozenset()
     """Names that this far side cannot keep; they fail for good."""
 
@@ -266,6 +269,23 @@ class Contract:
         assert findings
         assert [finding for finding in findings if not finding.ok] == []
         assert far_side.kept() == []
+
+    def test_check_has_one_order_for_all(self, far_side: FarSide) -> None:
+        """Every destination is told about in the same words, each subject once, and to the end."""
+        subjects = [finding.subject for finding in far_side.destination().check()]
+        assert subjects == [subject for subject in SUBJECTS if subject in subjects]
+        assert {"rights", "quota"} <= set(subjects)
+
+    def test_discard(self, far_side: FarSide, tmp_path: Path) -> None:
+        """What a benchmark delivered can be taken away again, or is said to remain."""
+        destination = far_side.destination()
+        kept = deliver(destination, parcel_of(write(tmp_path, b"kept"), "kept.bin", key="kept"))
+        gone = deliver(destination, parcel_of(write(tmp_path, b"gone"), "gone.bin", key="gone"))
+        assert isinstance(destination, Discarding)
+        assert destination.discard(gone) is self.discards
+        assert digest(b"kept") in far_side.digests()
+        assert (digest(b"gone") in far_side.digests()) is not self.discards
+        assert kept.location != gone.location or not self.discards
 
     def test_several_threads(self, far_side: FarSide, tmp_path: Path) -> None:
         """One destination serves several threads at once, each with its own file."""
@@ -395,8 +415,20 @@ class ServerContract(Contract):
         error = failed(far_side.destination(), parcel_of(write(tmp_path, b"refused")))
         assert (error.code, error.kind) == ("auth_refused", Kind.PERMANENT)
         findings = far_side.destination().check()
-        assert [finding.subject for finding in findings if not finding.ok] == ["auth"]
+        # With 403 most servers mean that they know us, and that we may not.
+        assert [f.subject in ("auth", "rights") for f in findings if not f.ok] == [True]
         assert far_side.kept() == []
+
+    @pytest.mark.parametrize(("status", "subject"), [(503, "answer"), (507, "quota")])
+    def test_check_of_a_server_in_trouble(
+        self, far_side: ServerSide, status: int, subject: str
+    ) -> None:
+        """One finding failed, the last, and it says what to do."""
+        far_side.proxy.always = answer(status)
+        *before, last = far_side.destination().check()
+        assert all(finding.ok for finding in before)
+        assert (last.subject, last.ok) == (subject, False)
+        assert "; " in last.message
 
     def test_silent_server(self, far_side: ServerSide, tmp_path: Path) -> None:
         """A server that never answers costs no more than the time for reading."""

@@ -371,23 +371,36 @@ class TestCheck:
     def test_finds_all_well(self, receiver: CloudinaryReceiver, options: dict[str, object]) -> None:
         """A preset or a key that lets us in is found, and nothing is uploaded."""
         found = self.findings(receiver, **options)
-        assert [(f.subject, f.ok) for f in found] == [("dns", True), ("tcp", True), ("auth", True)]
+        subjects = ["dns", "tcp", "answer", "auth", "place", "rights", "quota"]
+        assert [f.subject for f in found] == subjects
+        assert all(f.ok for f in found)
         assert receiver.assets == {}
 
+    @pytest.mark.parametrize(("used", "ok"), [(12.3, True), (100.4, False)])
+    def test_finds_what_the_plan_allows(
+        self, receiver: CloudinaryReceiver, used: float, ok: bool
+    ) -> None:
+        """A key may ask how much of the plan is used; a preset may not."""
+        receiver.usage = {"credits": {"usage": 1, "limit": 25, "used_percent": used}}
+        last = self.findings(receiver, **SIGNED)[-1]
+        assert (last.subject, last.ok, last.known) == ("quota", ok, True)
+        assert f"{used:.0f} %" in last.message
+        assert not self.findings(receiver, **UNSIGNED)[-1].known
+
     @pytest.mark.parametrize(
-        ("options", "advice"),
+        ("options", "subject", "advice"),
         [
-            ({"upload_preset": "unknown"}, "`upload_preset`"),
-            ({**SIGNED, "api_key": "unknown"}, "`api_key`"),
-            ({**UNSIGNED, "cloud": "unknown"}, "`cloud`"),
+            ({"upload_preset": "unknown"}, "auth", "`upload_preset`"),
+            ({**SIGNED, "api_key": "unknown"}, "auth", "`api_key`"),
+            ({**UNSIGNED, "cloud": "unknown"}, "auth", "`cloud`"),
         ],
     )
     def test_finds_what_is_wrong(
-        self, receiver: CloudinaryReceiver, options: dict[str, object], advice: str
+        self, receiver: CloudinaryReceiver, options: dict[str, object], subject: str, advice: str
     ) -> None:
         """What does not let us in is named."""
         last = self.findings(receiver, **options)[-1]
-        assert (last.subject, last.ok) == ("auth", False)
+        assert (last.subject, last.ok) == (subject, False)
         assert advice in last.message
 
     def test_finds_another_server(self, receiver: CloudinaryReceiver) -> None:

@@ -79,6 +79,8 @@ class CloudinaryContract(ServerContract):
 
 
 class TestUnsigned(CloudinaryContract):
+    discards = False
+
     @pytest.fixture
     def far_side(self) -> Iterator[FarSide]:
         yield from running(upload_preset=PRESET)

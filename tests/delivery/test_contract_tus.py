@@ -29,6 +29,8 @@ class TestStandIn(TusContract):
 
 
 class TestStandInWithChecksums(ServerContract):
+    discards = False
+
     @pytest.fixture
     def far_side(self) -> Iterator[FarSide]:
         with TusReceiver("", checksums="sha1,sha256") as receiver, Proxy(receiver.port) as proxy:

@@ -89,7 +89,7 @@ def test_wrong_region(
     assert (fault.code, fault.kind) == ("wrong_region", Kind.PERMANENT)
     assert "it is in eu-west-3" in fault.message
     (found,) = bad(store.destination().check())
-    assert found.subject == "region"
+    assert found.subject == "place"
     assert "eu-west-3" in found.message
 
 
@@ -136,7 +136,9 @@ class TestCheck:
     def test_all_is_well(self, store: Store) -> None:
         """The way there, the key and the right to write are proven without an object."""
         findings = store.destination(key="in/{name}").check()
-        assert [finding.subject for finding in findings] == ["dns", "tcp", "auth", "rights"]
+        assert [finding.subject for finding in findings] == [
+            "dns", "tcp", "answer", "auth", "place", "rights", "quota",
+        ]  # fmt: skip
         assert bad(findings) == []
         assert (store.objects, store.uploads) == ({}, {})
         assert store.requests[1].path.startswith("/receipts/in/inboxd-check?")
@@ -153,7 +155,7 @@ class TestCheck:
             ("ListObjectsV2", 403, "InvalidAccessKeyId", "auth"),
             ("ListObjectsV2", 403, "", "auth"),
             ("ListObjectsV2", 400, "ExpiredToken", "auth"),
-            ("ListObjectsV2", 404, "NoSuchBucket", "bucket"),
+            ("ListObjectsV2", 404, "NoSuchBucket", "place"),
             ("ListObjectsV2", 403, "RequestTimeTooSkewed", "clock"),
             ("ListObjectsV2", 503, "SlowDown", "answer"),
             ("CreateMultipartUpload", 403, "AccessDenied", "rights"),
@@ -174,7 +176,7 @@ class TestCheck:
         store.fails("CreateMultipartUpload", 501, "NotImplemented")
         findings = store.destination().check()
         assert bad(findings) == []
-        assert "not known until one is delivered" in findings[-1].message
+        assert [f.subject for f in findings if not f.known] == ["rights", "quota"]
 
     def test_nothing_listens(self, store: Store) -> None:
         """A store that is not there is told by how far we came."""

@@ -194,26 +194,35 @@ class TestCheck:
     def test_finds_all_well(self, receiver: TusReceiver) -> None:
         """It says what is offered, and that an upload can be begun, of which nothing stays."""
         found = self.findings(receiver)
-        assert [f.subject for f in found] == ["dns", "tcp", "answer", "protocol", "rights"]
+        subjects = ["dns", "tcp", "answer", "auth", "place", "rights", "quota"]
+        assert [f.subject for f in found] == subjects
         assert all(f.ok for f in found)
-        assert "termination" in found[3].message
+        assert "termination" in found[4].message
         assert receiver.uploads == {}
 
-    @pytest.mark.parametrize(("status", "said"), [(403, "auth"), (413, "larger"), (507, "no room")])
+    @pytest.mark.parametrize(
+        ("status", "subject", "said"),
+        [
+            (401, "auth", "check `auth`"),
+            (403, "rights", "auth"),
+            (413, "rights", "larger"),
+            (507, "quota", "no room"),
+        ],
+    )
     def test_finds_that_uploads_are_refused(
-        self, receiver: TusReceiver, status: int, said: str
+        self, receiver: TusReceiver, status: int, subject: str, said: str
     ) -> None:
         """Rights and quota show only when an upload is begun."""
         receiver.instead("POST", status)
         last = self.findings(receiver)[-1]
-        assert (last.subject, last.ok) == ("rights", False)
+        assert (last.subject, last.ok) == (subject, False)
         assert said in last.message
 
     def test_finds_another_protocol(self) -> None:
         """A server that does not say that it speaks tus is not the right one."""
         with TusReceiver(versions="2.0.0") as receiver:
             last = self.findings(receiver)[-1]
-        assert (last.subject, last.ok) == ("protocol", False)
+        assert (last.subject, last.ok) == ("place", False)
         assert "2.0.0" in last.message
 
 
