@@ -42,6 +42,8 @@ _MASKED = re.compile(
 _LONE_CLOCK = re.compile(r"[0-2]\d\.[0-5]\d")
 _SWISS_MARK = re.compile(r"(?<![\d/])(\d{1,3})[/`\u00b4\"|:;](?=\d{3}\.\d{2}(?![\d.]))")
 """The mark between thousands that OCR took for a stroke: `59/573.80`."""
+_SPECK = re.compile(r"(?<![\w.,])[.\u00b7\u2022](?=\d{1,3}(?:[.,' ]\d{3})*[.,]\d{2}(?![\d.,]))")
+"""What is left of a minus or a leader before a whole amount: `.58,96`."""
 _LOOSE_END = re.compile(r"\s?[^\W\d]{0,3}\W*$")
 """What may follow an amount with a space beside its point: a tax code, and nothing else."""
 _TWICE = re.compile(r"\d{1,3}(?:([.,])\d{3})+\1\d{2}")
@@ -103,7 +105,7 @@ def amounts_in(text: str, convention: Convention) -> list[Amount]:
     """The amounts in a folded text from left to right; rates, weights, dates and times are none."""
     if convention.point == "," and _LONE_CLOCK.fullmatch(text):
         return []  # where a comma parts decimals, a point parts hours and minutes
-    grouped = _SWISS_MARK.sub(r"\1'", text)
+    grouped = _SWISS_MARK.sub(r"\1'", _SPECK.sub(" ", text))
     masked = _MASKED.sub(lambda match: "#" * len(match[0]), grouped)
     mended = _SLIP.sub(_mend, masked)
     found = list(_decimal_amounts(mended, text, convention))

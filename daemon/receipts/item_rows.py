@@ -12,6 +12,7 @@ from daemon.receipts.statements import SUMS, Kind, Statement, is_table_head
 
 _ENDS = SUMS | {Kind.ROUNDING}
 _LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
+_PAID = frozenset((Kind.CASH, Kind.CHANGE))
 _HEAD = frozenset(("phone", "fax", "tax_id", "web", "date", "registration"))
 _PERHAPS_HEAD = _HEAD | {"staff", "receipt_number", "time"}
 _OFFERS = frozenset(("discount", "saving", "voucher"))
@@ -30,6 +31,8 @@ class Doubts:
     """Whether an amount beside a word for a number of things is the price of a thing."""
     sums_end_items: bool = False
     """Whether a row that says what all rows before it come to is their sum, whatever its label."""
+    payment_ends_items: bool = False
+    """Whether no item follows what was given in cash or came back."""
 
 
 PLAIN = Doubts()
@@ -37,6 +40,7 @@ OTHER_WAYS = (
     Doubts(sums_end_items=True),
     Doubts(counts_are_items=True),
     Doubts(long_head=True),
+    Doubts(sums_end_items=True, payment_ends_items=True),
     Doubts(long_head=True, counts_are_items=True, sums_end_items=True),
 )
 """The ways that are tried where the usual one does not come to the total."""
@@ -53,8 +57,8 @@ def item_rows(
     first, start = _below_head(lines, statements, (first, start), doubts)
     sums = [s.line for s in statements if s.kind in _ENDS and s.line.index > first]
     ends = [line.index for line in sums if not line.rates] or [line.index for line in sums]
-    if not ends:
-        ends = [s.line.index for s in statements if s.kind in _LATER_SUMS and s.line.index > first]
+    after = _LATER_SUMS if not ends else _PAID if doubts.payment_ends_items else frozenset()
+    ends += [s.line.index for s in statements if s.kind in after and s.line.index > first]
     return lines[max(start, first - 2) : min(ends)] if ends else ()
 
 

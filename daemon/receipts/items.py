@@ -176,9 +176,14 @@ def _column_edge(zone: Sequence[Line]) -> float | None:
         amount.right
         for line in zone
         for amount in line.money[-1:]
-        if line.stands_alone(amount) and amount.value
+        if line.stands_alone(amount) and amount.value and not _counts_only(line)
     ]
     return min(rights) if len(rights) >= _COLUMN else None
+
+
+def _counts_only(line: Line) -> bool:
+    """Whether a row has nothing but a number of things and the price of one: `0,729 kg x 48,32`."""
+    return len(line.money) == 1 and stated_quantity(line) is not None
 
 
 def _is_text(line: Line, edge: float | None) -> bool:

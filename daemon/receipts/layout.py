@@ -23,6 +23,9 @@ _STEEP = 0.6
 _RECENT_ROWS = 8
 _LONG_CELL = 4.0
 """Heights that a cell must be wide for its slope to tell."""
+_AROUND = 8
+_NEAR = 0.25
+"""Share of the page's width within which paper curves alike."""
 _FEWEST_TOLD = 6
 _FAN = 0.015
 """The least difference between the slopes at the top and the bottom that is taken out."""
@@ -141,12 +144,30 @@ def _cells(page: int, lines: Sequence[TextLine]) -> list[Cell]:
         place = Evidence(page, line.index)
         left, right = min(across), max(across)
         fall = (down[1] + down[2] - down[0] - down[3]) / 2
-        slope = fall / (right - left) if right - left > 2 * height else 0.0
+        slope = fall / (right - left) if right > left else 0.0
         cell = Cell(text, left, top, right, bottom, line.confidence, place, slope)
         cells.append(cell)
     cells = _without_fan(cells)
     cells.sort(key=lambda cell: (cell.middle, cell.left))
-    return cells
+    return _with_common_slopes(cells)
+
+
+def _with_common_slopes(cells: list[Cell]) -> list[Cell]:
+    """The cells with the slope that those around them have: of a short one alone it is noise."""
+    if not cells:
+        return cells
+    near = _NEAR * (max(cell.right for cell in cells) - min(cell.left for cell in cells))
+    common: list[Cell] = []
+    for number, cell in enumerate(cells):
+        weight = fall = 0.0
+        for other in cells[max(0, number - _AROUND) : number + _AROUND + 1]:
+            beside = abs(other.left + other.right - cell.left - cell.right) / 2 < near
+            if beside and abs(other.middle - cell.middle) < 3 * cell.height:
+                # A longer cell tells its slope better, by the square of its length.
+                told = (other.right - other.left) ** 2
+                weight, fall = weight + told, fall + told * other.slope
+        common.append(replace(cell, slope=fall / weight if weight else 0.0))
+    return common
 
 
 def _without_fan(cells: list[Cell]) -> list[Cell]:
@@ -160,8 +181,9 @@ def _without_fan(cells: list[Cell]) -> list[Cell]:
     for cell in cells:
         slope = start + growth * cell.middle
         down = slope * ((cell.left + cell.right) / 2 - middle)
-        straight = cell.slope - slope if cell.slope else 0.0
-        moved = replace(cell, top=cell.top - down, bottom=cell.bottom - down, slope=straight)
+        moved = replace(
+            cell, top=cell.top - down, bottom=cell.bottom - down, slope=cell.slope - slope
+        )
         level.append(moved)
     return level
 

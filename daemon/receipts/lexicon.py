@@ -116,6 +116,8 @@ class Lexicon:
             known = self._corrected(letters)
             if len(known) > 1 or known[0] in self._vocabulary:
                 return (*known, word[len(letters) :])
+        if len(bones) >= _SHORTEST_SLIP and bones[0] == "R" and "T" + bones[1:] in self._vocabulary:
+            return ("T" + bones[1:],)  # the bar of a T is thin and easily half lost
         if len(bones) >= _SHORTEST_SLIP:
             near = self._nearest(bones)
             if near is not None:

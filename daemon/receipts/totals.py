@@ -141,7 +141,7 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
             continue
         candidate = Candidate(printed.value, statement, printed, label)
         candidate.evidence["position"] = statement.line.index / count
-        if statement.in_summary and statement.kind is not Kind.ROUNDED:
+        if statement.in_summary and not _stays_below_taxes(statement):
             candidate.evidence["in_summary"] = 1
         if len(statement.amounts) >= 3:
             candidate.evidence["table_row"] = 1
@@ -155,6 +155,13 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
     _weigh(found, facts, printed_values)
     found.sort(key=lambda c: -c.score)
     return found
+
+
+def _stays_below_taxes(statement: Statement) -> bool:
+    """Whether a statement below the table of taxes is none of it: rounded total, card slip."""
+    if statement.kind is Kind.ROUNDED:
+        return True
+    return statement.kind in PAYMENTS and len(statement.amounts) == 1
 
 
 def _unlabelled(lines: Sequence[Line], facts: Facts, known: Sequence[Candidate]) -> list[Candidate]:
