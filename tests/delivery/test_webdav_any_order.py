@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,13 @@ from tests.delivery.contract import deliver, deliver_at_last, digest
 from tests.delivery.parcels import parcel_of, write
 from tests.delivery.proxy import Fault, answer, cut, swallow
 from tests.delivery.servers import Servers
-from tests.delivery.webdav_sides import share_on, start_rclone, start_wsgidav
+from tests.delivery.webdav_sides import (
+    Running,
+    share_on,
+    start_apache,
+    start_rclone,
+    start_wsgidav,
+)
 
 FAULTS: dict[str, Fault] = {
     "answer lost": swallow,
@@ -31,13 +38,20 @@ TROUBLES = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(sorted(FAULTS))
 NUMBERS = itertools.count()
 
 
-@pytest.mark.parametrize("start", [start_rclone, start_wsgidav])
+def start_guarded_apache(servers: Servers) -> Running:
+    return start_apache(servers, "digest")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [start_rclone, start_wsgidav, pytest.param(start_guarded_apache, marks=pytest.mark.system)],
+)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(troubles=TROUBLES, large=st.booleans(), restarts=st.booleans(), taken=st.booleans())
 def test_whatever_happens(
-    start: object,
+    start: Callable[[Servers], Running],
     servers: Servers,
     tmp_path: Path,
     troubles: list[tuple[int, str]],
@@ -49,7 +63,7 @@ def test_whatever_happens(
     content = os.urandom(150_000 if large else 1000)
     other = os.urandom(len(content))
     parcel = parcel_of(write(tmp_path, content), key=f"key-{next(NUMBERS)}")
-    for side in share_on(start(servers), tmp_path):  # type: ignore[operator]
+    for side in share_on(start(servers), tmp_path):
         destination = side.destination(name="in/{name}")
         if taken:
             first = parcel_of(write(tmp_path, other, "other"), key="other")
