@@ -149,6 +149,8 @@ def _lane(lane: JSON) -> list[str]:
     if lane["paused_for"]:
         state += f", tried again in {lane['paused_for']:.0f} s"
     limit = f"{lane['limit']} of {lane['max']}"
+    if lane["interval"]:
+        limit += f", one every {lane['interval']:g} s"
     return [str(lane["in_flight"]), limit, str(lane["waiting"]), state]
 
 

@@ -17,6 +17,11 @@ _LANES = (
     ("waiting", "deliveries_waiting", "Deliveries that wait for their turn"),
     ("limit", "deliveries_limit", "Deliveries that may be under way, as far as it is known by now"),
     (
+        "interval",
+        "deliveries_interval_seconds",
+        "Between the beginnings of two deliveries at least, 0 where they need no spacing",
+    ),
+    (
         "paused_for",
         "destination_paused_seconds",
         "Until a delivery is tried again, 0 when not paused",

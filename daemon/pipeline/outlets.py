@@ -38,8 +38,9 @@ class Outlet:
 
     def heed(self, error: DeliveryError, pause: float | None) -> None:
         """Give the destination the rest that it asked for; the failed file itself takes `pause`."""
-        asked = error.http_status in TOO_MANY and not error.crowded
-        if pause and asked and (error.retry_after or self.destination.limit == 1):
+        alone = self.destination.limit == 1
+        asked = error.retry_after and not error.crowded
+        if pause and error.http_status in TOO_MANY and (alone or asked):
             self.lane.pause(pause)
 
     def facts(self) -> dict[str, object]:
@@ -50,6 +51,7 @@ class Outlet:
             "waiting": self.lane.waiting,
             "limit": self.destination.limit,
             "max": self.destination.maximum,
+            "interval": round(self.destination.interval, 3),
             "down": self.breaker.down,
             "paused_for": round(self.paused_for, 1),
             "error": None if error is None else {"code": error.code, "message": error.message},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from daemon.delivery.pacing import Lane
 from daemon.errors import DeliveryError
 from tests.crowding import Crowding
 from tests.delivery.parcels import http_destination, never, parcel_of, write
+from tests.exchange import Exchange
 from tests.receiver import Receiver, thinking
 
-POLICY = RetryConfig.model_validate({"attempts": 2, "initial": "20ms", "max": "10s"})
+POLICY = RetryConfig.model_validate({"attempts": 5, "initial": "20ms", "max": "10s"})
 CROWDED = DeliveryError("too_many_requests", "slow down", http_status=429)
 
 
@@ -152,3 +154,42 @@ def test_the_round_trip_is_from_the_last_byte_to_the_status_line(tmp_path: Path)
     assert at_once is not None
     assert thought >= 0.1
     assert at_once < 0.25
+
+
+class Counting:
+    """Takes so many requests a second after the first few, and refuses the rest."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.taken = 0
+        self.refused = 0
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._filled = time.monotonic()
+        self._lock = threading.Lock()
+
+    def reply(self, exchange: Exchange) -> None:
+        exchange.read_body()
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+            self._filled = now
+            fits = self._tokens >= 1
+            self._tokens -= fits
+            self.taken += fits
+            self.refused += not fits
+        exchange.answer(201 if fits else 429)
+
+
+def test_a_limit_on_requests_a_second_is_met_by_spacing(tmp_path: Path) -> None:
+    """No number under way is small enough; hardly a file pays for the search with an attempt."""
+    parcel = parcel_of(write(tmp_path, b"content"))
+    server = Counting(100, 5)
+    with Receiver(otherwise=server.reply) as receiver:
+        paced = PacedDestination(http_destination(receiver.url), ConcurrencyConfig(max=8))
+        outcomes = deliver_all(paced, parcel, 200)
+        paced.close()
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
+    assert sum(outcome.attempts > 1 for outcome in outcomes) < 10
+    assert paced.interval > 0.004
+    assert server.refused < 40

@@ -23,7 +23,14 @@ def health() -> list[Health]:
 def url(health: list[Health]) -> Iterator[str]:
     metrics = Metrics()
     metrics.job_ended("box", "done", 0.2)
-    lane = {"in_flight": 2, "waiting": 7, "limit": 3, "paused_for": 1.5, "down": True}
+    lane = {
+        "in_flight": 2,
+        "waiting": 7,
+        "limit": 3,
+        "interval": 0.5,
+        "paused_for": 1.5,
+        "down": True,
+    }
     metrics.watch_lanes(lambda: {"server": lane})
     endpoint = Endpoint(
         "127.0.0.1:0", lambda: metrics.render({"box": {"parked": 3}}), lambda: health[-1]
@@ -45,6 +52,7 @@ def test_metrics_are_in_the_text_format(url: str) -> None:
     assert 'inboxd_jobs_waiting{inbox="box",state="parked"} 3.0' in text
     assert 'inboxd_deliveries_in_flight{destination="server"} 2.0' in text
     assert 'inboxd_deliveries_limit{destination="server"} 3.0' in text
+    assert 'inboxd_deliveries_interval_seconds{destination="server"} 0.5' in text
     assert 'inboxd_destination_paused_seconds{destination="server"} 1.5' in text
     assert 'inboxd_destination_down{destination="server"} 1.0' in text
 
