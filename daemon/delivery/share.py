@@ -43,8 +43,11 @@ class Share:
     def make_folder(self, url: str, stop: threading.Event) -> None:
         """Make a folder where there is none yet; its parent must be there."""
         response = self.client.send(self.client.request("MKCOL", url), stop=stop)
-        if response.status_code != 405 and not 200 <= response.status_code < 300:
-            raise self.refusal(response)
+        if response.status_code == 405 or 200 <= response.status_code < 300:
+            return
+        if response.status_code == 403 and self.look(url, stop) is not None:
+            return  # Apache says so where somebody else has just made it
+        raise self.refusal(response)
 
     def move(self, source: str, target: str, stop: threading.Event) -> requests.Response | None:
         """Give a file a free name; None where the name is taken."""

@@ -311,6 +311,23 @@ def test_a_server_that_goes_by_another_name(tmp_path: Path) -> None:
     assert moves == [receiver.url + "in/0.jpg", "/in/0.jpg", "/in/1.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("look", "code"), [(None, None), (status(404), "auth_refused")], ids=["there", "not there"]
+)
+def test_a_folder_that_cannot_be_made(tmp_path: Path, look: Reply | None, code: str | None) -> None:
+    """A 403 is fine where somebody else has just made the folder, as Apache answers then."""
+    replies = {"MKCOL": status(403), "PROPFIND": look or told()}
+    with Receiver(otherwise=by_method(**replies)) as receiver:
+        destination = scripted(receiver, name="made/{name}")
+        try:
+            deliver(destination, parcel_of(write(tmp_path, b"x")))
+            met = None
+        except DeliveryError as error:
+            met = error.code
+        destination.close()
+    assert met == code
+
+
 def test_a_server_that_keeps_less_than_it_took(tmp_path: Path) -> None:
     """A large file whose size differs on the server is not given its name."""
     short = told(b"<D:getcontentlength>5</D:getcontentlength>")
