@@ -82,4 +82,11 @@ def _readable(profile: Profile) -> Iterator[tuple[str, Right]]:
     for variable in variables:
         for path in os.environ.get(variable, "").split(os.pathsep):
             if os.path.isabs(path):
-                yield path, programs
+                yield _tree_of(path), programs
+
+
+def _tree_of(path: str) -> str:
+    """The folder that programs of a `bin` have their libraries and data in, unless it is a home."""
+    above, name = os.path.split(path.rstrip("/"))
+    lone = above in ("/", os.path.expanduser("~"))
+    return above if name == "bin" and not lone else path
