@@ -77,8 +77,7 @@ class KillRun:
         if kind == 0:
             picture = BytesIO()
             colour = tuple(self._pick.randbytes(3))
-            size = (30 + number % 50, 40 + number // 50)
-            Image.new("RGB", size, colour).save(picture, "PNG")
+            Image.new("RGB", (30 + number % 50, 40 + number // 50), colour).save(picture, "PNG")
             return "inbox-pages", Fate(f"picture {number}.png", picture.getvalue(), text=TEXT)
         size = self._pick.choice((0, 1, 500, 4_000, 70_000, 300_000, 1_000_000))
         content = b"%d:" % number + self._pick.randbytes(size)

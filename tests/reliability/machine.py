@@ -24,20 +24,15 @@ from hypothesis.stateful import (
 
 from daemon.crashpoints import POINTS
 from daemon.errors import EnvironmentFaultError
+from daemon.jobs.changes import CancelRequested, TakenUp
 from tests.reliability.disk import Disk, PowerCutError
 from tests.reliability.simulation import Clock, Engine, Server, configure, crashing
 
 NAMES = st.sampled_from(("a.bin", "b.bin", "c.bin"))
 FAULTS = st.sampled_from((errno.ENOSPC, errno.EIO, errno.EROFS, errno.EMFILE))
 YEAR = 365 * 86400.0
-ENGINE_POINTS = st.sampled_from(
-    sorted(
-        point
-        for point in POINTS
-        if point.split(".")[0] in ("admit", "ledger", "start", "claim", "prepare", "deliver")
-        or point.split(".")[0] in ("park", "requeue", "unclaim", "gone", "record", "file", "write")
-    )
-)
+_ELSEWHERE = ("child", "copy", "read", "reload", "stop", "cancel")
+ENGINE_POINTS = st.sampled_from(sorted(p for p in POINTS if p.split(".")[0] not in _ELSEWHERE))
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -149,10 +144,30 @@ class EngineMachine(RuleBasedStateMachine):
 
     # -- the world -----------------------------------------------------------------------------
 
-    @rule(down=st.sampled_from(("", "unreachable", "answers lost")))
+    @rule(down=st.sampled_from(("", "", "unreachable", "answers lost", "refuses")))
     def set_server(self, down: str) -> None:
         """The server fails, or recovers."""
         self.server.down = down
+
+    @precondition(lambda self: self.engine is not None)
+    @rule(number=st.integers(0, 5))
+    def give_up(self, number: int) -> None:
+        """A job that has not ended is cancelled."""
+        assert self.engine is not None
+        jobs = list(self.engine.store.unfinished())
+        if jobs:
+            self.engine.store.write([CancelRequested(jobs[number % len(jobs)].id)])
+            self.engine.nudge()
+
+    @precondition(lambda self: self.engine is not None)
+    @rule()
+    def retry(self) -> None:
+        """All that failed or was given up is taken up again."""
+        assert self.engine is not None
+        for job in self.engine.store.ended():
+            if job.ending is not None and job.ending.folder == "rejected":
+                self.engine.store.write([TakenUp(job.id)])
+        self.engine.nudge()
 
     @rule(seconds=st.sampled_from((0.1, 1.0, 60.0, 4000.0)))
     def let_time_pass(self, seconds: float) -> None:
@@ -293,22 +308,29 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def sidecars_are_whole(self) -> None:
         """And what is done was delivered, and has one."""
-        for path in self._files("done"):
+        for path in self._files("done", "rejected"):
             if path.suffix == ".json":
-                facts = json.loads(path.read_bytes())
-                assert facts["status"] == "done"
+                json.loads(path.read_bytes())
                 continue
             content = path.read_bytes()
-            assert content in self.server.keys
             facts = json.loads(path.with_name(f"{path.name}.json").read_bytes())
-            assert facts["file"]["sha256"] == hashlib.sha256(content).hexdigest()
+            assert facts["file"]["sha256"] in (hashlib.sha256(content).hexdigest(), None)
+            if path.parent.name == "done":
+                assert facts["status"] in ("done", "duplicate")
+                assert content in self.server.keys
+            else:
+                assert facts["status"] in ("cancelled", "failed")
 
     @invariant()
     def no_file_is_blamed(self) -> None:
         """No trouble of disk, clock, server or mount is held against a file."""
         if self.engine is not None:
-            blamed = [job for job in self.engine.jobs() if job.state in ("failed", "rejected")]
-            assert [(job.name, job.ending) for job in blamed] == []
+            faults = [
+                job.ending.fault
+                for job in self.engine.jobs()
+                if job.state in ("failed", "rejected") and job.ending is not None
+            ]
+            assert [fault for fault in faults if fault is None or fault.code != "refused"] == []
 
     def teardown(self) -> None:
         """Once all is well again, everything comes to its end."""
@@ -321,6 +343,8 @@ class EngineMachine(RuleBasedStateMachine):
             if self.engine is None:
                 self._restart()
             assert self.engine is not None
+            self.engine.finish()
+            self.retry()
             self.engine.finish()
             self.nothing_is_lost()
             self.sidecars_are_whole()

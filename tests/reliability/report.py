@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,12 +110,14 @@ def outcome(request: pytest.FixtureRequest) -> Outcome:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep what a test came to, until the run ends."""
-    report: pytest.TestReport = yield
+    report = yield
     known = _rows(item.config)
     if report.when == "call" or report.failed:
-        told = [value for name, value in item.user_properties if name == "outcome"]
+        told: list[Any] = [value for name, value in item.user_properties if name == "outcome"]
         for row in cases_of(item):
             texts = [str(text) for case, text in told if case in (None, row.case)]
             text = "; ".join(texts) or "as expected"

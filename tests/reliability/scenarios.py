@@ -239,6 +239,11 @@ def _cancel(world: World, crash: str) -> int:
     return world.command("cancel", "parked.bin", crash=crash)
 
 
+def _cancel_again(world: World) -> None:
+    world.command("cancel", "parked.bin")
+    _go_on(world)
+
+
 def _retry_parked(world: World) -> None:
     """Where the crash came first, the file is parked only now."""
     for _ in range(2):
@@ -262,6 +267,13 @@ def _add_inbox(world: World) -> None:
     world.configure(
         "deliver: [sure]", "second: {path: inbox2, accept: ['*/*'], read: none, deliver: [sure]}"
     )
+
+
+def _go_on_reloaded(world: World) -> None:
+    """Where the daemon ended before the reload was asked for, it is asked for now."""
+    if not (world.folder / "inbox2").exists():
+        _add_inbox(world)
+    _go_on(world)
 
 
 def _stop_when_done(world: World, pid: int) -> int:
@@ -388,7 +400,7 @@ SCENARIOS = (
         (*_LEDGER, "cancel.requested"),
         _be_parked,
         _cancel,
-        lambda world: (world.command("cancel", "parked.bin"), _go_on(world))[1],
+        _cancel_again,
         inbox="deliver: [sure]",
     ),
     Scenario(
@@ -426,7 +438,7 @@ SCENARIOS = (
         ("reload.loaded", "reload.rerouted", "reload.followed", "admit.settled", "file.committed"),
         _drop_for_sure,
         _reload,
-        lambda world: (_after_reload(world), _go_on(world))[1],
+        _go_on_reloaded,
         inbox="deliver: [sure]",
     ),
     Scenario(
@@ -437,12 +449,6 @@ SCENARIOS = (
         inbox="deliver: [sure]",
     ),
 )
-
-
-def _after_reload(world: World) -> None:
-    """Where the daemon ended before the reload was asked for, it is asked for now."""
-    if not (world.folder / "inbox2").exists():
-        _add_inbox(world)
 
 
 def reached(code: int) -> bool:

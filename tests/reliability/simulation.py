@@ -82,12 +82,14 @@ class Clock:
 class Server:
     """What every file is delivered to; `down` says how it fails, if it does.
 
-    `keys` has the idempotency keys under which each content came whole.
+    `keys` has the idempotency keys under which each content came whole, `refused` the contents that
+    were refused for good.
     """
 
     def __init__(self) -> None:
         self.down = ""
         self.keys: defaultdict[bytes, set[str]] = defaultdict(set)
+        self.refused: set[bytes] = set()
         self.name = "server"
 
     def deliver(self, parcel: Parcel, progress: Any, stop: threading.Event) -> Acknowledgement:
@@ -101,6 +103,9 @@ class Server:
             os.close(descriptor)
         if len(content) != parcel.size:
             raise DeliveryError("file_changed", "not what was announced", kind=Kind.PERMANENT)
+        if self.down == "refuses":
+            self.refused.add(content)
+            raise DeliveryError("refused", "never", kind=Kind.PERMANENT)
         self.keys[content].add(parcel.idempotency_key)
         if self.down == "answers lost":
             raise DeliveryError("connection_lost", "no answer came")

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import DeliveryError, Kind
 from daemon.jobs.changes import TakenUp
 from tests.reliability import LONG_RUN
 from tests.reliability.disk import Disk, PowerCutError
@@ -39,7 +38,7 @@ class History:
     subfolder: str = ""
     synced: bool = True
     """Whether who dropped the files had them synced."""
-    before: Callable[[Engine, Server], None] = lambda engine, server: None
+    before: Callable[[Engine, Server], None] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -47,14 +46,9 @@ class History:
 
 def _refuse(engine: Engine, server: Server) -> None:
     """Files are refused for good, then taken up again."""
-    taken = server.deliver
-
-    def refuse(*_: object) -> None:
-        raise DeliveryError("refused", "never", kind=Kind.PERMANENT)
-
-    server.deliver = refuse  # type: ignore[assignment, method-assign]
+    server.down = "refuses"
     engine.finish()
-    server.deliver = taken  # type: ignore[method-assign]
+    server.down = ""
     engine.store.write([TakenUp(job.id) for job in engine.jobs()])
 
 
@@ -107,7 +101,7 @@ class PowerLoss:
 
     def _live(self, engine: Engine, change: int) -> bool:
         try:
-            if self._history.before is not History.before:
+            if self._history.before is not None:
                 engine.start()
                 self._history.before(engine, self.server)
                 engine.decide()
