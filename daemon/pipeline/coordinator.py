@@ -293,8 +293,8 @@ class Coordinator:
         flight.running.discard(ended.step)
         fault = ended.fault
         if fault is not None and fault.code != "stopped":
-            flight.postponed = self._clock.now() + (ended.retry_in or 0.0)
-            flight.reason = f"{fault.code}: {fault.message}"
+            until = self._clock.now() + (ended.retry_in or 0.0)
+            flight.postpone(until, fault, reading=ended.step == READ)
             if ended.retry_in is None and fault.kind is Kind.ENVIRONMENT:
                 self._pause.begin(fault)
         elif not flight.job.cancel:
@@ -344,8 +344,9 @@ class Coordinator:
 
     def _send_back(self, flight: Flight) -> None:
         """Give a job back to the queue, with its results, for now or for later."""
-        if flight.postponed and flight.postponed > self._clock.now():
-            self._leave(flight, Parked(flight.job.id, flight.postponed, flight.reason))
+        until = flight.parked_until(self._clock.now())
+        if until:
+            self._leave(flight, Parked(flight.job.id, until, flight.reason))
         else:
             self._leave(flight, Requeued(flight.job.id))
             self._agenda.look_into(flight.job.inbox)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from daemon.errors import Fault
 from daemon.jobs.model import DeliveryState, Job
 
 
@@ -16,7 +17,8 @@ class Flight:
 
     `timings` are the seconds of its steps so far, by step.
     `wake` ends its waits between attempts, `stop` ends all that is under way for it.
-    `postponed` is the wall-clock time before which it is not looked at again, once it is set.
+    `postponed` is the wall-clock time before which it is not looked at again, once it is set;
+    where `only_reading` waits for it, a delivery may be tried before.
     """
 
     job: Job
@@ -25,6 +27,7 @@ class Flight:
     stop: threading.Event = field(default_factory=threading.Event)
     timings: dict[str, float] = field(default_factory=dict)
     postponed: float | None = None
+    only_reading: bool = False
     reason: str = ""
 
     def count_time(self, kind: str, seconds: float) -> None:
@@ -39,6 +42,20 @@ class Flight:
             if delivery.state is DeliveryState.PENDING and delivery.fault is not None
         ]
         return "; ".join(faults)
+
+    def postpone(self, until: float, fault: Fault, *, reading: bool) -> None:
+        """Leave the job until a wall-clock time, for a step could not be taken: maybe `reading`."""
+        self.only_reading = reading and (self.postponed is None or self.only_reading)
+        self.postponed = until
+        self.reason = f"{fault.code}: {fault.message}"
+
+    def parked_until(self, now: float) -> float | None:
+        """When a postponed job is looked at again; None where that is not later than now."""
+        if not self.postponed or self.postponed <= now:
+            return None
+        pending = (d for d in self.job.deliveries if d.state is DeliveryState.PENDING)
+        sooner = [max(d.next_at, now) for d in pending] if self.only_reading else []
+        return min([self.postponed, *sooner])
 
     def interrupt(self) -> None:
         """End what is under way at once."""

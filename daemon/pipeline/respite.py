@@ -41,7 +41,7 @@ class Respite:
             now = self._clock.monotonic()
             if now >= self._until:  # what was under way beside the first does not count again
                 pause = max(2 * self._pause, self._limits.read_again)
-                self._pause = min(pause, self._limits.park_max)
+                self._pause = min(pause, max(self._limits.park_max, self._limits.read_again))
                 self._until, self._fault = now + self._pause, fault
             return PostponedError(fault, self._until - now)
 

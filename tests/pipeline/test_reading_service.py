@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,23 +10,23 @@ from daemon.clock import SystemClock
 from daemon.demo.samples import draw_samples
 from daemon.errors import Fault, Kind
 from daemon.jobs.model import ReadingState, State
-from daemon.limits import DEFAULT
+from daemon.limits import DEFAULT, Limits
 from daemon.observing.events import Event
 from daemon.pipeline.respite import PostponedError, Respite
 from daemon.reading.engine import make_engine
 from tests.reading.ocrspace_service import KEY, LIMIT, serving
 from tests.receiver import Receiver
-from tests.running import Daemon, http
+from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
 SOON = replace(DEFAULT, read_again=0.2)
 
 
-def _daemon(folder: Path, rest: str, url: str) -> Daemon:
+def _daemon(folder: Path, rest: str, url: str, limits: Limits = SOON) -> Daemon:
     (folder / "key").write_text(f"{KEY}\n")
     ocr = f"ocr: {{engine: ocrspace, endpoint: '{url}', key_file: '{folder}/key', processes: 1}}\n"
     inbox = "deliver: [server]\nread: receipt"
-    return Daemon(folder, inbox=inbox, rest=rest + ocr, limits=SOON)
+    return Daemon(folder, inbox=inbox, rest=rest + ocr, limits=limits)
 
 
 def test_a_rate_limit_delays_a_reading_and_loses_none(tmp_path: Path) -> None:
@@ -61,6 +62,25 @@ def test_a_key_that_is_refused_leaves_the_job_done_without_text(tmp_path: Path) 
         facts = daemon.sidecar("done", sample.name)
     assert facts["ocr"]["error"]["code"] == "ocr_key_refused"
     assert facts["receipt"] is None
+
+
+def test_a_delivery_does_not_wait_for_a_service_that_rests(tmp_path: Path) -> None:
+    """The server comes back long before the service is asked again, and gets the file then."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    sample = next(s for s in draw_samples() if s.name.endswith(".png"))
+    limits = replace(QUICK, read_again=600.0)
+    with serving(make_engine("rapid")) as service:
+        service.next.extend([(403, "text/plain", LIMIT)] * 9)
+        rest = http(f"http://127.0.0.1:{port}/")
+        with _daemon(tmp_path, rest, service.url, limits) as daemon:
+            daemon.drop(sample.name, sample.data)
+            wait_until(lambda: service.requests, "the service to be asked")
+            wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "a parked job")
+            with Receiver(port=port) as receiver:
+                wait_until(lambda: receiver.contents, "the delivery")
+            assert not daemon.log.of(Event.READING_FAILED)
+            assert len(service.requests) == 1
 
 
 class _Clock(SystemClock):
