@@ -344,8 +344,7 @@ class Coordinator:
 
     def _send_back(self, flight: Flight) -> None:
         """Give a job back to the queue, with its results, for now or for later."""
-        until = flight.parked_until(self._clock.now())
-        if until:
+        if until := flight.parked_until(self._clock.now()):
             self._leave(flight, Parked(flight.job.id, until, flight.reason))
         else:
             self._leave(flight, Requeued(flight.job.id))
