@@ -40,7 +40,15 @@ class InboxConfig(Section):
     watch: Literal["auto", "native", "polling"] = "auto"
     settle: Duration = 1.0
     include: tuple[NamePattern, ...] = Field(("*",), min_length=1)
-    exclude: tuple[NamePattern, ...] = (".*", "*.part", "*.tmp", "~$*")
+    exclude: tuple[NamePattern, ...] = (
+        ".*",
+        "*~",
+        "*.crdownload",
+        "*.part",
+        "*.partial",
+        "*.tmp",
+        "~$*",
+    )
     accept: tuple[MediaRange, ...] = Field(DEFAULT_ACCEPT, min_length=1)
     max_size: Size = Field(25_000_000, gt=0)
     max_pages: Count = 500
