@@ -78,6 +78,14 @@ class Lane:
             self._closed, self._paused_until = True, 0.0
         self._go_on()
 
+    def hand_over(self, other: Lane) -> None:
+        """Leave what has not begun to another lane."""
+        with self._lock:
+            tasks = list(self._waiting)
+            self._waiting.clear()
+        for task in tasks:
+            other.submit(task)
+
     def submit(self, task: Task) -> None:
         """Start a task as soon as there is a slot for it, which it holds until it returns."""
         with self._lock:

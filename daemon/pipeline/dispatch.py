@@ -67,8 +67,12 @@ class Dispatch:
         self._clock = clock
 
     def replace_outlets(self, outlets: Mapping[str, Outlet]) -> None:
-        """Deliver to these destinations from now on."""
-        self._outlets = outlets
+        """Deliver to these destinations from now on, also what waits for its turn."""
+        old, self._outlets = self._outlets, outlets
+        for name, outlet in old.items():
+            if name in outlets:
+                outlet.lane.hand_over(outlets[name].lane)
+            outlet.lane.close()
 
     def prepare(self, flight: Flight, route: Route) -> None:
         """Claim and judge the file in the pool."""
@@ -102,7 +106,7 @@ class Dispatch:
             self._handback(StepEnded(job.id, step, _no_such_destination(job, destination)))
             return
         outlet.lane.submit(
-            lambda: self._supervise(job, step, lambda: self._deliver(flight, route, outlet))
+            lambda: self._supervise(job, step, lambda: self._deliver(flight, route, destination))
         )
 
     def drain(self) -> None:
@@ -123,11 +127,13 @@ class Dispatch:
         with contextlib.suppress(InboxdError):
             outlet.destination.abandon(resume)
 
-    def _deliver(self, flight: Flight, route: Route, outlet: Outlet) -> DeliveryChanged:
+    def _deliver(self, flight: Flight, route: Route, name: str) -> DeliveryChanged:
         """One run of attempts, unless the destination is known to be down."""
         if flight.wake.is_set():
             raise StoppedError
-        job, name = flight.job, outlet.destination.name
+        job, outlet = flight.job, self._outlets.get(name)
+        if outlet is None:
+            return _no_such_destination(job, name)
         was_down = outlet.breaker.down
         with outlet.breaker.admission() as admission:
             if admission.pause:

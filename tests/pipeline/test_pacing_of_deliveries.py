@@ -86,3 +86,24 @@ def test_one_limit_on_bandwidth_holds_for_all_destinations(tmp_path: Path) -> No
                 daemon.drop(f"{number}.bin", bytes([number]) * 50_000)
             daemon.wait_for(State.DONE, 2)
         assert time.monotonic() - began >= 0.7
+
+
+def test_what_waits_for_its_turn_at_a_reload_goes_where_the_new_configuration_says(
+    tmp_path: Path,
+) -> None:
+    """Only what is under way ends as it began."""
+    extra = "    concurrency: {max: 1, adaptive: false}\n"
+    with Receiver(status(429, Retry_After="20")) as old, Receiver() as new:
+        rest = http(old.url, extra).replace("max: 50ms", "max: 30s")
+        with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
+            for number in range(4):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            wait_until(lambda: len(old.requests) == 1, "the first request")
+            wait_until(
+                lambda: daemon.service._pipeline.lanes()["server"]["waiting"] == 3, "the others"
+            )
+            daemon.configure(DELIVER, http(new.url, extra))
+            daemon.service.signalled(1)
+            daemon.wait_for(State.DONE, 3)
+            assert len(new.requests) == 3
+            assert len(old.requests) == 1
