@@ -86,6 +86,7 @@ def show_report(
         )  # fmt: skip
     if found is None:
         return
+    show("")
     show(f"{found.workers} at once serve every size well; for destinations.{destination}:")
     for key, values in _settings(found, section).items():
         inner = ", ".join(f"{name}: {value}" for name, value in values.items())

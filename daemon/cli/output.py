@@ -20,7 +20,12 @@ from daemon.errors import (
 )
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
+
+_SHORT = 16
+"""Characters up to which a cell is not broken into lines."""
+_BETWEEN = 2
+"""Characters between two columns."""
 
 
 class Exit(IntEnum):
@@ -98,20 +103,40 @@ def show_table(
 ) -> None:
     """A table on stdout; wide as the terminal, or as its content where there is no terminal.
 
-    Columns in `whole` are never broken into lines.
+    Only long cells are broken into lines, and none in a column of `whole`. On a terminal that is
+    too narrow for that, each row becomes a list.
     """
     from rich import box  # noqa: PLC0415  # slow to import
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    cells = [[printable(cell) for cell in row] for row in rows]
     console = Console(width=None if sys.stdout.isatty() else 10_000)
+    widths = [max(map(cell_len, column)) for column in zip(headings, *cells, strict=True)]
+    broken = [
+        width > _SHORT and heading not in whole
+        for heading, width in zip(headings, widths, strict=True)
+    ]
+    least = [_SHORT if long else width for long, width in zip(broken, widths, strict=True)]
+    if sum(least) + _BETWEEN * (len(least) - 1) > console.width:
+        _show_lists(headings, cells)
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading, long in zip(headings, broken, strict=True):
+        table.add_column(heading, overflow="fold", no_wrap=not long)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _show_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    wide = max(map(len, headings))
+    for row in rows:
+        for heading, cell in zip(headings, row, strict=True):
+            show(f"{heading:{wide}}  {cell}")
+        show("")
 
 
 class Bar(Protocol):
@@ -127,6 +152,7 @@ class Bar(Protocol):
         *,
         completed: float | None = None,
         description: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Show a task as it is now."""
         ...
@@ -157,17 +183,66 @@ class _NoBar:
         pass
 
 
+class _Bars:
+    """rich's bars, where a `detail` stands behind each."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+
+    def add_task(self, description: str, *, total: float | None) -> TaskID:
+        return self._bars.add_task(description, total=total, detail="")
+
+    def update(
+        self,
+        task_id: TaskID,
+        *,
+        completed: float | None = None,
+        description: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        self._bars.update(task_id, completed=completed, description=description)
+        if detail is not None:
+            self._bars.update(task_id, detail=detail)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        self._bars.advance(task_id, advance)
+
+    def remove_task(self, task_id: TaskID) -> None:
+        self._bars.remove_task(task_id)
+
+
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Bar]:
-    """A bar on stderr, for terminals only; nothing appears elsewhere."""
+    """A bar on stderr with the time left, for terminals only; nothing appears elsewhere."""
     if not sys.stderr.isatty():
         yield _NoBar()
         return
     from rich.console import Console  # noqa: PLC0415  # slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        yield bar
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        yield _Bars(bars)
+
+
+@contextlib.contextmanager
+def upload_bars() -> Iterator[Bar]:
+    """Bars on stderr, each with a `detail` behind it, for terminals only."""
+    if not sys.stderr.isatty():
+        yield _NoBar()
+        return
+    from rich.console import Console  # noqa: PLC0415  # slow to import
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
+
+    # A file's name is no markup, and gives way before what is told of its upload does.
+    name = Column(overflow="ellipsis", no_wrap=True, ratio=1, min_width=8)
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bars:
+        yield _Bars(bars)
 
 
 def quiet_stdout() -> None:

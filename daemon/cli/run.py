@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.cli.output import Bar, in_bytes, printable, progress_bar
+from daemon.cli.output import upload_bars
 from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
+from daemon.cli.transfers import Shown
 from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from daemon.pipeline.pipeline import Pipeline
     from daemon.service import Service
 
 
@@ -41,9 +39,9 @@ def once(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     Example:
       inboxd once -c inboxd.yaml
     """
-    # Made while the bar is shown, so that events appear above it.
-    with progress_bar() as bar, _placed(config_file) as service:
-        return service.once(_Shown(bar))
+    # Made while the bars are shown, so that events appear above them.
+    with upload_bars() as bar, _placed(config_file) as service:
+        return service.once(Shown(bar))
 
 
 @contextlib.contextmanager
@@ -65,28 +63,3 @@ def _placed(config_file: str) -> Iterator[Service]:
                 for problem in error.problems
             ]
         ) from None
-
-
-class _Shown:
-    """Shows on a bar what a pipeline has under way: a line for each upload, in bytes."""
-
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._all = bar.add_task("files under way: 0", total=None)
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-
-    def __call__(self, pipeline: Pipeline) -> None:
-        under_way = pipeline.coordinator.in_flight()
-        self._bar.update(self._all, description=f"files under way: {under_way}")
-        transfers = {(one.job, one.destination): one for one in pipeline.progress.transfers()}
-        for key in self._tasks.keys() - transfers.keys():
-            self._bar.remove_task(self._tasks.pop(key))
-        for key, transfer in transfers.items():
-            if key not in self._tasks:
-                self._tasks[key] = self._bar.add_task("", total=transfer.total)
-            label = (
-                f"{printable(transfer.file)} to {transfer.destination}, "
-                f"{in_bytes(transfer.sent)} of {in_bytes(transfer.total)}"
-            )
-            label = label.replace("[", "\\[")  # a name is no markup
-            self._bar.update(self._tasks[key], description=label, completed=transfer.sent)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.ledger import Ledger, opened
-from daemon.cli.output import Exit, in_bytes, printable, show, show_json, show_table, write_bytes
+from daemon.cli.output import Exit, printable, show, show_json, show_table, write_bytes
 from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
+from daemon.cli.transfers import line
 from daemon.clock import iso
 from daemon.jobs.model import State
 
@@ -133,7 +134,7 @@ def _print(facts: JSON, *, fresh: bool) -> None:
         for waiting in inbox["settling"][:_MOST_UNREADY]:
             show(printable(f"not ready: {waiting['file']} in {name}, {_why_unready(waiting)}"))
     for transfer in facts["in_flight"]:
-        show(printable(_transfer(transfer)))
+        show(printable(line(transfer)))
     oldest = facts["oldest_waiting"]
     if oldest:
         show(f"waits longest: {oldest['file']} in {oldest['inbox']}, {oldest['seconds']:.0f} s")
@@ -156,15 +157,3 @@ def _lane(lane: JSON) -> list[str]:
 
 def _why_unready(waiting: JSON) -> str:
     return f"{waiting['reason']}, {waiting['seconds']:.0f} s"
-
-
-def _transfer(transfer: JSON) -> str:
-    left, again_in = transfer.get("seconds_left"), transfer.get("again_in")
-    if again_in is not None:
-        name, destination = transfer["file"], transfer["destination"]
-        return f"{name} to {destination}: tried again in {again_in:.0f} s"
-    return (
-        f"{transfer['file']} to {transfer['destination']}: {transfer['percent']:.0f} % of "
-        f"{in_bytes(transfer['total'])}, {in_bytes(transfer['rate'])}/s"
-        + ("" if left is None else f", {left:.0f} s left")
-    )

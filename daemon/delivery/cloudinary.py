@@ -123,6 +123,8 @@ class _Attempt:
             key = {"Idempotency-Key": self.parcel.idempotency_key}
             return self._send(key, 0, size)
         number, offset = self._recalled()
+        if offset:
+            self.progress(offset)
         anew = False
         while True:
             end = min(offset + chunk, size)

@@ -145,6 +145,8 @@ class _Attempt:
         """Go on with the upload that was begun, or begin one, until the server has all of it."""
         size = self.parcel.size
         upload, offset = self._taken_up() or self._begun()
+        if offset:
+            self.progress(offset)
         setbacks = 0
         while offset < size:
             reached = self._append_or_look(upload, offset)

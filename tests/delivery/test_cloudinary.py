@@ -267,7 +267,12 @@ class TestChunks:
     def test_are_gone_on_with(self, receiver: CloudinaryReceiver, large: Parcel) -> None:
         """After a restart the next chunk is the first that was not acknowledged."""
         self.fail_at_second(receiver, large)
-        deliver(receiver, large, **UNSIGNED, chunk_size="6MB")
+        options = {**UNSIGNED, "chunk_size": "6MB"}
+        destination = CloudinaryDestination("cdn", config(receiver.url, **options))
+        progress = Watched()
+        destination.deliver(large, progress, never())
+        destination.close()
+        assert progress.seen[0] == 6_000_000
         assert [form.size for form in receiver.forms] == [
             6_000_000,
             6_000_000,

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.delivery.destination import Acknowledgement, Parcel
 from daemon.errors import DeliveryError, Kind, StoppedError
-from tests.delivery.parcels import never, parcel_of, write
+from tests.delivery.parcels import Watched, never, parcel_of, write
 from tests.delivery.tus_receiver import Answering, Handler, Held, TusReceiver
 from tests.delivery.tus_sides import tus_destination
 
@@ -127,7 +127,10 @@ class TestGoingOn:
         receiver.do_instead("PATCH", cut_after(100_000))
         receiver.do_instead("PATCH", cut_after(300_000))
         assert failed(receiver, parcel).kind is Kind.TRANSIENT
-        deliver(receiver, parcel)
+        destination, progress = tus_destination(receiver.url), Watched()
+        destination.deliver(parcel, progress, never())
+        destination.close()
+        assert progress.seen[0] == 400_000
         sent = [asked.headers for asked in receiver.asked if asked.method == "PATCH"]
         assert [headers["Upload-Offset"] for headers in sent] == ["0", "100000", "400000"]
         assert receiver.methods().count("POST") == 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.pipeline.progress import ProgressTable, Transfer
 from tests.waiting import StoppedClock
@@ -69,6 +72,66 @@ def test_what_stands_still_gets_slower(upload: Upload) -> None:
     upload.go(5, 4 * MB)
     upload.clock.time += 30
     assert upload.told()["rate"] < 0.05 * MB
+
+
+def test_what_stands_still_is_stalled(upload: Upload) -> None:
+    """After a while no time left is told, but for how long nothing moved; then it goes on."""
+    upload.go(5, 4 * MB)
+    upload.clock.time += 4
+    assert upload.told()["stalled_for"] is None
+    upload.clock.time += 8
+    told = upload.told()
+    assert (told["stalled_for"], told["rate"], told["seconds_left"]) == (12.0, 0, None)
+    told = upload.go(3, 4 * MB)
+    assert told["stalled_for"] is None
+    assert told["seconds_left"] > 0
+
+
+def test_a_server_that_takes_nothing_at_all_is_stalled(upload: Upload) -> None:
+    """Also where not a byte was sent yet, in a first attempt and in a second."""
+    upload.clock.time += 7
+    assert upload.told()["stalled_for"] == 7.0
+    upload.transfer.failed(upload.clock.time + 30)
+    upload.clock.time += 29
+    assert (upload.told()["stalled_for"], upload.told()["again_in"]) == (None, 1.0)
+    upload.clock.time += 10
+    assert (upload.told()["stalled_for"], upload.told()["again_in"]) == (9.0, None)
+
+
+def test_an_answer_that_is_awaited_is_no_stall(upload: Upload) -> None:
+    """All is sent; what the server does with it may take its time."""
+    upload.go(10, 10 * MB)
+    upload.clock.time += 60
+    told = upload.told()
+    assert (told["percent"], told["stalled_for"], told["seconds_left"]) == (100.0, None, 0.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 30), st.integers(-(10**6), 10**7) | st.none()),
+        max_size=40,
+    )
+)
+def test_whatever_happens_what_is_told_can_be_believed(
+    steps: list[tuple[float, int | None]],
+) -> None:
+    """No rate below zero or above what was ever sent at once, no time left that is no number."""
+    upload = Upload()
+    sent = 0
+    for seconds, more in steps:
+        upload.clock.time += seconds
+        if more is None:
+            sent = 0
+            upload.transfer.failed(upload.clock.time + 1)
+        else:
+            sent = min(max(sent + more, 0), upload.transfer.total)
+            upload.transfer.reached(sent, upload.clock.time)
+        told = upload.told()
+        assert 0 <= told["percent"] <= 100
+        assert 0 <= told["rate"] <= 10**7 / 0.25
+        left = told["seconds_left"]
+        assert left is None or 0 <= left < math.inf
+        assert told["stalled_for"] is None or left is None
 
 
 def test_too_early_to_say(upload: Upload) -> None:
