@@ -52,7 +52,15 @@ class Failed:
     attempts: int
 
 
-Outcome = Delivered | Parked | Failed
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """The run was stopped after an attempt had failed; the next run goes on counting from here."""
+
+    error: DeliveryError
+    attempts: int
+
+
+Outcome = Delivered | Parked | Failed | BrokenOff
 OnFailed = Callable[[int, DeliveryError, float | None], None]
 """Called after each failed attempt with its number, its error and the pause that follows in this
 run, in seconds; None where none follows."""
@@ -76,20 +84,21 @@ def run_attempts(
 
     An attempt that failed because we had too much under way does not count.
     `first_attempt_at` is in seconds since 1970, None where this is the first; `give_up_after`
-    counts from there over all runs. Raises StoppedError once `stop` is set, and whatever the
-    destination raises that is about our own machine.
+    counts from there over all runs. Raises StoppedError where the first attempt is stopped, and
+    whatever the destination raises that is about our own machine.
     """
     run = _Run(policy, prior_attempts, first_attempt_at, clock or SystemClock(), limits)
 
     def attempt() -> Acknowledgement:
         if stop.is_set():
             raise StoppedError
-        run.attempts += 1
         try:
-            return destination.deliver(parcel, progress, stop)
+            acknowledgement = destination.deliver(parcel, progress, stop)
         except DeliveryError as error:
             run.failed(error)
             raise
+        run.attempts += 1
+        return acknowledgement
 
     try:
         # Most deliveries succeed at once; setting up for retries costs more than sending 4 KB.
@@ -122,8 +131,10 @@ def run_attempts(
     except DeliveryError as error:
         on_failed(run.number(error), error, None)
         if stop.is_set() and is_transient(error):
-            raise StoppedError from error
+            return BrokenOff(error, run.attempts)
         return run.outcome(error)
+    except StoppedError:
+        return BrokenOff(run.last, run.attempts)
     return Delivered(acknowledgement, run.attempts)
 
 
@@ -162,6 +173,7 @@ class _Run:
         limits: Limits,
     ) -> None:
         self.attempts = prior_attempts
+        self.last: DeliveryError
         self._failures = 0
         self._policy = policy
         self._clock = clock
@@ -171,9 +183,9 @@ class _Run:
 
     def failed(self, error: DeliveryError) -> None:
         """Count an attempt that failed, unless that was our own doing."""
-        if error.crowded:
-            self.attempts -= 1
-        else:
+        self.last = error
+        if not error.crowded:
+            self.attempts += 1
             self._failures += 1
 
     def number(self, error: DeliveryError) -> int:

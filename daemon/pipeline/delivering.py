@@ -44,7 +44,7 @@ class Delivering:
         stop: threading.Event,
         ended: Callable[[attempts.Outcome], None],
     ) -> DeliveryChanged:
-        """Deliver, and say what came of it, also to `ended`.
+        """Deliver, and say what came of it; to `ended` too, unless it was broken off.
 
         `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, and OSError when
         our copy of the file cannot be opened.
@@ -79,7 +79,8 @@ class Delivering:
         finally:
             self.progress.end(transfer)
         crashpoint("deliver.answered")
-        ended(outcome)
+        if not isinstance(outcome, attempts.BrokenOff):
+            ended(outcome)
         known = replace(delivery, first_attempt_at=first)
         return DeliveryChanged(job.id, after(known, outcome, self.clock.now()))
 
@@ -139,6 +140,8 @@ def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery
                 response=error.response,
                 fault=error.fault,
             )
+        case attempts.BrokenOff(error=error, attempts=count):
+            return replace(delivery, attempts=count, next_at=0.0, fault=error.fault)
         case attempts.Failed(error=error, attempts=count):
             return replace(
                 delivery,

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.destinations import RetryConfig
-from daemon.delivery.attempts import Delivered, Failed, Outcome, Parked, park_pause, run_attempts
+from daemon.delivery.attempts import (
+    BrokenOff,
+    Delivered,
+    Failed,
+    Outcome,
+    Parked,
+    park_pause,
+    run_attempts,
+)
 from daemon.delivery.destination import Acknowledgement, Destination, Finding, Parcel, Progress
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from tests.delivery.parcels import http_destination, parcel_of, write
@@ -176,12 +184,33 @@ def test_no_pause_passes_the_deadline(runner: Runner) -> None:
 
 
 def test_stop_ends_a_pause(runner: Runner) -> None:
-    """A stop while waiting makes no further attempt."""
+    """A stop while waiting makes no further attempt, and loses count of none."""
     destination = Scripted(REFUSED)
     runner.sleep = lambda _: runner.stop.set()
-    with pytest.raises(StoppedError):
-        runner.run(destination)
+    assert runner.run(destination, prior=3) == BrokenOff(REFUSED, 4)
     assert destination.attempts == 1
+
+
+def test_stop_within_a_later_attempt_keeps_the_count(runner: Runner) -> None:
+    """What was broken off did not fail."""
+    assert runner.run(Scripted(REFUSED, StoppedError())) == BrokenOff(REFUSED, 1)
+
+
+def test_stop_within_the_first_attempt_leaves_nothing_to_count(runner: Runner) -> None:
+    """It is as if the run had not begun."""
+    with pytest.raises(StoppedError):
+        runner.run(Scripted(StoppedError()))
+
+
+def test_what_we_crowded_out_ourselves_is_not_counted(runner: Runner) -> None:
+    """However often; the pause that the server asks for is made all the same."""
+    crowded = [DeliveryError("too_many_requests", "slow", http_status=429) for _ in range(9)]
+    for error in crowded:
+        error.crowded = True
+        error.retry_after = 2.0
+    assert runner.run(Scripted(*crowded, REFUSED)) == Delivered(Acknowledgement(7), 2)
+    assert runner.clock.slept[:9] == [2.0] * 9
+    assert [number for number, _, _ in runner.told] == [1] * 10
 
 
 def test_faults_of_our_own_are_not_repeated(runner: Runner) -> None:
