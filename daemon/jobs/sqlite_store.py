@@ -279,12 +279,33 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
                 f"{len(scripts)}); install that version again",
             )
         for number in range(version, len(scripts)):
-            connection.executescript(
-                f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number + 1};"
-            )
+            _take_step(connection, scripts[number], number + 1)
+
+
+def _take_step(connection: sqlite3.Connection, script: str, version: int) -> None:
+    """Bring the ledger to a version, unless another process has done so by now."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version}")
             crashpoint("ledger.migrating")
-            connection.execute("COMMIT")
-            crashpoint("ledger.migrated")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    crashpoint("ledger.migrated")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one at a time: run as a whole it would end our transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextlib.contextmanager

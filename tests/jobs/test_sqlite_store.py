@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,23 @@ def test_migrations_run_one_after_the_other_and_only_once(tmp_path: Path) -> Non
     assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_a_ledger_that_several_open_at_once_is_made_by_one(tmp_path: Path) -> None:
+    """`status` may look while the daemon starts for the first time."""
+    for number in range(5):
+        path = tmp_path / f"{number}.sqlite3"
+        start = threading.Barrier(4)
+
+        def look(path: Path = path, start: threading.Barrier = start) -> None:
+            start.wait()
+            SqliteJobStore(path, SystemClock()).close()
+
+        with ThreadPoolExecutor(4) as openers:
+            for opened in [openers.submit(look) for _ in range(4)]:
+                opened.result()
+        with contextlib.closing(sqlite3.connect(path)) as ledger:
+            assert ledger.execute("PRAGMA user_version").fetchone()[0] == len(migrations())
 
 
 def test_a_full_disk_holds_writes_back_until_there_is_room(tmp_path: Path) -> None:
