@@ -56,7 +56,8 @@ def check_cloud(
         subject = "auth" if meant.code == "auth_refused" else None
         return [*way, answers, failure(meant, subject=subject)]
     if last.ok:
-        message = f"this is not how Cloudinary answers ({response.status_code}): {said or '-'}"
+        more = f": {said}" if said else ""
+        message = f"this is not how Cloudinary answers ({response.status_code}){more}"
         last = Finding("place", False, f"{message}; check `endpoint` and `cloud`")
         return [*way, answers, last]
     return [*way, last]

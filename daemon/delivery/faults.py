@@ -36,7 +36,9 @@ def connect_fault(error: OSError, origin: str) -> DeliveryError | EnvironmentFau
         return environment_fault(error, f"connecting to {origin}")
     if isinstance(error, socket.gaierror):
         return DeliveryError(
-            "dns_failed", f"the name in {origin} was not resolved ({error.strerror}); is it right?"
+            "dns_failed",
+            f"the name in {origin} was not resolved ({error.strerror}); check it, and this "
+            "machine's resolver",
         )
     if isinstance(error, ssl.SSLError):
         return tls_fault(error, origin)

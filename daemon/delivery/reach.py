@@ -45,7 +45,6 @@ _ADVICE: Final = {
     "connection_refused": "check the port, and that the server runs",
     "connection_reset": "check that the port is that of this server, and look at its log",
     "connect_timeout": "check firewalls between here and there",
-    "dns_failed": "check the name, and this machine's resolver",
     "unreachable": "check the network and the routes of this machine",
     "proxy_failed": "check `proxy`",
     "tls_failed": "check that the port speaks TLS",

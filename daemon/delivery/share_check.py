@@ -30,6 +30,8 @@ def _look(share: Share) -> list[Finding]:
     try:
         found = share.look(share.root, None)
     except DeliveryError as error:
+        if error.code == "answer_broken":
+            return [Finding("place", False, f"{error.message}; check `url`")]
         return [failure(error, "place")]
     if found is None or not found.is_folder:
         return [

@@ -93,9 +93,11 @@ class TusDestination:
             offer = self._server.offer(never)
         except InboxdError as error:
             return [*findings, failure(error)]
-        said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing of tus"
+        said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing"
         if "creation" not in offer.extensions or not offer.speaks_ours:
-            message = f"uploads by tus {tus_protocol.VERSION} are not on offer, but {said}"
+            message = (
+                f"uploads by tus {tus_protocol.VERSION} are not on offer: the server names {said}"
+            )
             return [*findings, Finding("place", False, f"{message}; check `url`")]
         place = Finding("place", True, f"it speaks tus: {said}")
         if "termination" not in offer.extensions:  # what would be begun would stay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from daemon.children.confinement import Profile
 from tests.clamav import ScriptedClamd, refusing_size
 from tests.cli.conftest import Command, Process
+from tests.receiver import Receiver
 
 Written = Callable[[str], Path]
 INBOX = "state: state\ninboxes:\n  receipts:\n    path: inbox\n    read: none\n"
@@ -117,6 +119,84 @@ def test_a_dead_destination(inboxd: Command, written: Written) -> None:
     assert f"{path}:7:3: destinations.web: " in result.stderr
     assert "nothing listens" in result.stderr
     assert "ok    destinations.disk" in result.stdout
+
+
+def test_what_shows_with_the_first_file_only(inboxd: Command, written: Written) -> None:
+    """It is marked, and is no fault."""
+    with Receiver() as receiver:
+        path = written(INBOX + f"destinations: {{web: {{type: http, url: '{receiver.url}'}}}}\n")
+        result = inboxd("check", "-c", path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "ok    destinations.web: tcp: the server takes connections" in result.stdout
+    assert "?     destinations.web: rights: it shows with the first file" in result.stdout
+
+
+def test_as_json(inboxd: Command, written: Written) -> None:
+    """Every finding, with its place and its state; nothing else is written."""
+    url = f"http://127.0.0.1:{dead_port()}/in"
+    path = written(
+        INBOX + f"destinations:\n  web: {{type: http, url: '{url}'}}\n"
+        "  clear: {type: folder, path: inbox/../out}\n"
+    )
+    (path.parent / "out").mkdir()
+    result = inboxd("check", "-c", path, "--json")
+    assert (result.exit_code, result.stderr) == (4, "")
+    told = json.loads(result.stdout)
+    assert (told["config"], told["exit_code"]) == (str(path), 4)
+    (fault,) = [found for found in told["findings"] if found["state"] == "fault"]
+    assert (fault["key"], fault["where"]) == ("destinations.web", f"{path}:7:3")
+    assert (fault["subject"], "check the port" in fault["message"]) == ("tcp", True)
+    folder = [found["subject"] for found in told["findings"] if "clear" in found["key"]]
+    assert folder == ["place", "rights", "quota"]
+
+
+def test_mistakes_in_the_file_as_json(inboxd: Command, written: Written) -> None:
+    """They are the findings then, and stand on stderr too."""
+    path = written(INBOX + "wokers: 3\n")
+    result = inboxd("check", "-c", path, "--json")
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert (told["exit_code"], told["findings"][0]["where"]) == (2, f"{path}:6:1")
+    assert "did you mean workers?" in told["findings"][0]["message"]
+    assert "did you mean workers?" in result.stderr
+
+
+def test_offline_connects_to_nobody(
+    inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the type, each is set up and none is reached."""
+    monkeypatch.setenv("KEY", "canary-secret")
+    with Receiver() as receiver:
+        url = receiver.url
+        path = written(
+            INBOX + "destinations:\n"
+            f"  a: {{type: http, url: '{url}'}}\n"
+            f"  b: {{type: webdav, url: '{url}'}}\n"
+            f"  c: {{type: tus, url: '{url}'}}\n"
+            f"  d: {{type: cloudinary, cloud: demo, upload_preset: x, endpoint: '{url}'}}\n"
+            f"  e: {{type: s3, bucket: receipts, endpoint: '{url}', path_style: true, "
+            "access_key_env: KEY, secret_key_env: KEY}\n"
+            "  f: {type: folder, path: /nowhere}\n"
+        )
+        result = inboxd("check", "-c", path, "--offline")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.count("it was not reached (--offline)") == 6
+        assert (receiver.connections, receiver.requests) == (0, [])
+
+
+def test_a_secret_without_tls_draws_a_warning(
+    inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anyone on the way could read it; that is told, and no fault."""
+    monkeypatch.setenv("KEY", "canary-secret")
+    path = written(
+        INBOX + "destinations:\n  web: {type: http, url: 'http://example.com/in', "
+        "auth: {type: bearer, token_env: KEY}}\n"
+    )
+    result = inboxd("check", "-c", path, "--offline")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "warn  destinations.web.url: the secret goes to example.com without TLS" in result.stdout
+    assert "canary-secret" not in result.stdout
 
 
 def test_offline_reaches_nothing(inboxd: Command, written: Written) -> None:
