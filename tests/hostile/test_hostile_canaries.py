@@ -27,11 +27,11 @@ from tests.waiting import wait_until
 
 TEXT = "CANARYDOCUMENT 8842"
 KINDS = ("bearer", "basic", "digest", "header", "davpass", "tustoken", "accesskey", "awssecret",
-         "awstoken", "cloudsecret", "ocrkey", "headervalue", "urltoken")  # fmt: skip
+         "awstoken", "cloudsecret", "ocrkey", "headervalue", "urltoken", "netrc")  # fmt: skip
 SECRETS = {kind: f"canary{kind}+7d/5f%0" for kind in KINDS}
 OF_SECRETS = "secrets of every kind, servers that repeat them, debug level"
 OF_TEXT = "the text of documents"
-OF_REDIRECTS = "a redirect with credentials"
+OF_REDIRECTS = "a redirect with credentials, proxies and a .netrc in the environment"
 FILES = 3
 RETRY = "retry: {attempts: 2, initial: 10ms, max: 20ms, give_up_after: 100ms}"
 
@@ -67,7 +67,16 @@ class World:
         for kind, secret in SECRETS.items():
             (credentials / kind).write_text(secret + "\n")
         named = {f"C_{kind.upper()}": secret for kind, secret in SECRETS.items()}
-        self.environment = {**os.environ, **named, "CREDENTIALS_DIRECTORY": str(credentials)}
+        netrc = self.folder / "netrc"
+        netrc.write_text(f"machine 127.0.0.1 login u password {SECRETS['netrc']}\n")
+        proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), self.trap.plain_url)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name.lower() != "no_proxy"},
+            **named,
+            **proxies,
+            "NETRC": str(netrc),
+            "CREDENTIALS_DIRECTORY": str(credentials),
+        }
         for name in ("inbox", "ours", "archive"):
             (self.folder / name).mkdir()
 
@@ -172,7 +181,7 @@ def spellings(secret: str) -> list[bytes]:
     {
         OF_SECRETS: "in no log, ledger, sidecar, status or error",
         OF_TEXT: "in the sidecar, and in no log, ledger, status or error",
-        OF_REDIRECTS: "not followed",
+        OF_REDIRECTS: "not followed, not asked, not used",
     },
 )
 def test_no_canary_gets_out(world: World, outcome: Outcome) -> None:
@@ -204,6 +213,7 @@ def test_no_canary_gets_out(world: World, outcome: Outcome) -> None:
     assert all(TEXT in path.read_text() for path in sidecars)
     came = {name for name in SECRETS if _arrived(world, SECRETS[name])}
     assert {"bearer", "basic", "header", "davpass", "urltoken", "headervalue"} <= came
+    assert "netrc" not in came
     files = sum(1 for _ in files_in(world.folder))
     outcome(f"{len(SECRETS)} secrets, {files} files and {len(COMMANDS)} commands", OF_SECRETS)
     outcome("in the sidecars alone", OF_TEXT)
@@ -228,7 +238,7 @@ def sought(folder: Path) -> list[str]:
     found = []
     for path in files_in(folder):
         place = path.relative_to(folder)
-        if place.parts[0] in ("credentials", "archive") or path.suffix == ".pdf":
+        if place.parts[0] in ("credentials", "archive", "netrc") or path.suffix == ".pdf":
             continue
         content = path.read_bytes()
         for kind, secret in SECRETS.items():
