@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 
@@ -230,3 +231,42 @@ def test_a_closed_lane_pauses_no_more() -> None:
     lane.pause(3600)
     lane.submit(lambda: began.append(2))
     assert began == [1, 2]
+
+
+def test_a_lane_whose_limit_changes_all_the_time_loses_no_task() -> None:
+    """Whatever is found out meanwhile, and however many wait between attempts."""
+    luck = random.Random(5)
+    stop, done = threading.Event(), threading.Event()
+    limit, under_way, most, ran = 1, 0, 0, 0
+    lock = threading.Lock()
+
+    def start(task: Callable[[], None]) -> None:
+        threading.Thread(target=task, daemon=True).start()
+
+    lane = Lane(lambda: limit, start)
+
+    def count(step: int) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += step
+            most = max(most, under_way)
+
+    def task() -> None:
+        nonlocal limit, ran
+        count(1)
+        limit = luck.randint(1, 6)
+        count(-1)
+        if luck.random() < 0.3:
+            lane.sleep(0.001, stop)
+        if luck.random() < 0.02:
+            lane.pause(0.005)
+        with lock:
+            ran += 1
+            if ran == 300:
+                done.set()
+
+    for _ in range(300):
+        lane.submit(task)
+    assert done.wait(30)
+    assert most <= 6
+    assert lane.waiting == 0
