@@ -1,4 +1,4 @@
-"""Servers by which files arrive, each on a free port of loopback with a configuration of its own."""
+"""Servers by which files arrive, each on loopback, on a free port, with its own configuration."""
 
 from __future__ import annotations
 

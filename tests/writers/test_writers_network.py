@@ -32,7 +32,7 @@ def test_rsync_in_place(arrive: Arrive, source: Path) -> None:
     """It writes under the final name; what it sets after closing finds the file gone."""
     arrivals = arrive()
     arrivals.expect(source)
-    command = ["rsync", "-a", "--inplace", "--bwlimit=1000", source, arrivals.inbox]
+    command = ["rsync", "-a", "--inplace", "--bwlimit=1000", str(source), str(arrivals.inbox)]
     result = subprocess.run(command, check=False, capture_output=True)
     assert result.returncode in (0, _NO_TIMES), result.stderr
     arrivals.check()
