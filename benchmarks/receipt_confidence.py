@@ -41,7 +41,9 @@ _NAMES = list(WEIGHTS)
 _SPEAKS_FOR = frozenset(("one", "label", "lead", "repeated", "paid", "items", "parts", "taxes"))
 _LEAST = np.array([0.2 if name in _SPEAKS_FOR else -np.inf for name in _NAMES])
 _MOST = np.array([np.inf if name in _SPEAKS_FOR else -0.2 for name in _NAMES])
-"""What confirms a total may not count against it, however few receipts there are to learn from."""
+_MOST[_NAMES.index("overruled")] = -4.0
+"""What confirms a total may not count against it, however few receipts there are to learn from;
+an amount that is taken for the total against its label is never sure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from daemon.receipts.arithmetic import ITEMS_SUM, Parts, checks_of, confirming
-from daemon.receipts.confidence import Chosen, lead_of
+from daemon.receipts.confidence import Chosen, is_overruled, lead_of
 from daemon.receipts.item_rows import OTHER_WAYS, PLAIN, Doubts
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
@@ -15,11 +15,9 @@ from daemon.receipts.model import Check, Field, TaxRate
 from daemon.receipts.payment import Payment, payment_of
 from daemon.receipts.statements import Kind, Statement
 from daemon.receipts.taxes import stated_taxes, taxes_of
-from daemon.receipts.totals import Candidate, candidates_of, facts_of
+from daemon.receipts.totals import A_LABEL, Candidate, candidates_of, facts_of
 
 _ZERO = Decimal(0)
-_A_LABEL = 5.0
-"""From here a label names the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,8 @@ class Account:
         """The best candidate with what confirms it; None where nothing may be a total."""
         if not self.candidates:
             return None
-        return Chosen(self.candidates[0], lead_of(self.candidates), self.checks)
+        overruled = is_overruled(self.candidates)
+        return Chosen(self.candidates[0], lead_of(self.candidates), self.checks, overruled)
 
     @property
     def is_paid_back(self) -> bool:
@@ -78,7 +77,7 @@ def account_of(text: Text, statements: Sequence[Statement], *, refund: bool) -> 
         other = read(doubts)
         if other.chosen is None or ITEMS_SUM not in confirming(other.checks):
             continue
-        if other.chosen.value == usual.chosen.value or usual.chosen.candidate.label < _A_LABEL:
+        if other.chosen.value == usual.chosen.value or usual.chosen.candidate.label < A_LABEL:
             return other
     return usual
 

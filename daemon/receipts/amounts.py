@@ -20,7 +20,7 @@ _NUMBER = re.compile(
     rf"(?<![\d.,])(?P<lead>\(?{_SIGN}?\s?)(?P<mark>(?:{_CURRENCY})?)\s?(?P<sign>{_SIGN}?)\s?"
     rf"(?P<whole>(?:\d{{1,3}}{_GROUPS}|\d{{1,7}}|))"
     r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?![\d])"
-    rf"(?P<after>(?:\s?{_CURRENCY})?(?:\)|\s?{_SIGN}(?!\s?[\d.])))?",
+    rf"(?P<after>(?:\s?{_CURRENCY})?(?:\)|\s?{_SIGN}(?:(?!\s?[\d.])|(?=\s\d$))))?",
 )
 _SWISS = re.compile(
     rf"(?<![\w.,])(?P<sign>{_SIGN}?)(?P<whole>\d{{1,3}}(?:['\u2019]\d{{3}})*|\d{{1,6}})"

@@ -20,24 +20,25 @@ from daemon.receipts.arithmetic import (
     contradicting,
 )
 from daemon.receipts.model import Check
-from daemon.receipts.totals import Candidate
+from daemon.receipts.totals import A_LABEL, Candidate
 
 WEIGHTS: Mapping[str, float] = {
     "one": 0.2,
     "label": 0.2,
-    "lead": 1.1,
-    "repeated": 1.0,
-    "paid": 1.7,
-    "items": 1.7,
-    "parts": 1.8,
+    "lead": 1.2,
+    "repeated": 0.2,
+    "paid": 1.3,
+    "items": 2.0,
+    "parts": 2.4,
     "taxes": 1.7,
-    "paid_wrong": -4.8,
-    "items_wrong": -2.4,
-    "parts_wrong": -0.4,
-    "taxes_wrong": -4.1,
-    "only_wrong": -0.3,
-    "unread": -9.2,
-    "mended": -0.2,
+    "paid_wrong": -4.5,
+    "items_wrong": -2.2,
+    "parts_wrong": -0.2,
+    "taxes_wrong": -3.6,
+    "only_wrong": -0.2,
+    "unread": -10.8,
+    "mended": -1.2,
+    "overruled": -4.0,
 }
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
 
@@ -49,6 +50,8 @@ class Chosen:
     candidate: Candidate
     lead: float
     checks: tuple[Check, ...]
+    overruled: bool = False
+    """Whether another amount has a label that says total."""
 
     @property
     def value(self) -> Decimal:
@@ -63,6 +66,14 @@ def lead_of(candidates: Sequence[Candidate]) -> float:
     return best.score - other
 
 
+def is_overruled(candidates: Sequence[Candidate]) -> bool:
+    """Whether the best candidate has no label of a total while another value has."""
+    best = candidates[0]
+    return best.label < A_LABEL and any(
+        other.label >= A_LABEL and abs(other.value) != abs(best.value) for other in candidates
+    )
+
+
 def features_of(chosen: Chosen) -> dict[str, float]:
     """What the model looks at."""
     features = {
@@ -72,6 +83,7 @@ def features_of(chosen: Chosen) -> dict[str, float]:
         "repeated": 1.0 if chosen.candidate.evidence.get("repeated") else 0.0,
         "unread": 1.0 - chosen.candidate.printed.seen,
         "mended": 1.0 if chosen.candidate.printed.mended else 0.0,
+        "overruled": 1.0 if chosen.overruled else 0.0,
     }
     for name in confirming(chosen.checks):
         features[_CHECKS[name]] = 1.0

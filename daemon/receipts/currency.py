@@ -40,6 +40,9 @@ _AMERICAN = re.compile(
     r"|\(\d{3}\)\s?\d{3}-\d{4}|(?<![\d-])[2-9]\d{2}-\d{3}-\d{4}(?![\d-])"
     r"|\b(?:STATE|CITY|COUNTY) TAX\b"
 )
+_FIVE_DIGITS = re.compile(r"\W*(?:[DFI]-?)?\d{5}\s+[A-Z]{2}")
+"""A postcode as Germany, France and Italy have it; in Switzerland it has four digits."""
+_BRITISH = re.compile(r"\bVAT\b")
 _SWISS = frozenset(("de", "fr", "it"))
 """Languages whose other countries write a decimal comma."""
 _BY_LANGUAGE = {
@@ -77,7 +80,10 @@ def currency_of(text: Text) -> Field:
     if home.value is not None:
         return home
     if languages and languages[0] in _SWISS and text.convention.point == ".":
-        return Field("CHF", 0.7)
+        abroad = any(_FIVE_DIGITS.match(line.folded) for line in lines)
+        return Field("EUR" if abroad else "CHF", 0.7)
+    if languages and languages[0] == "en" and any(_BRITISH.search(line.folded) for line in lines):
+        return Field("GBP", 0.6)
     if languages and languages[0] in _BY_LANGUAGE:
         return Field(_BY_LANGUAGE[languages[0]], 0.7)
     return NOT_FOUND

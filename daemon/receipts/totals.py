@@ -27,6 +27,8 @@ _LABELLED = {
     Kind.NET: 0.8,
     Kind.CASH: 1.0,
 }
+A_LABEL = 5.0
+"""From here a label names the total."""
 WEIGHTS: Mapping[str, float] = {
     "in_summary": -2.5,
     "table_row": -1.5,
