@@ -41,6 +41,9 @@ def _fill(folder: Path) -> Path:
                 return filler
 
 
+@pytest.mark.reliability(
+    "Faults", "the disk of done/ is full", "pauses, blames no file, goes on by itself"
+)
 def test_a_full_disk_under_done_pauses_and_resumes(tmp_path: Path, small_disk: Path) -> None:
     """Nothing leaves work/ while its sidecar cannot be written."""
     with Daemon(tmp_path, inbox=f"done: {small_disk}/done") as daemon:
@@ -56,6 +59,9 @@ def test_a_full_disk_under_done_pauses_and_resumes(tmp_path: Path, small_disk: P
         assert (small_disk / "done" / "during.bin").read_bytes() == b"during"
 
 
+@pytest.mark.reliability(
+    "Faults", "the disk of the ledger is full", "pauses, blames no file, goes on by itself"
+)
 def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_disk: Path) -> None:
     """Files wait in the inbox, untouched, until the ledger can be written again."""
     daemon = Daemon(tmp_path)
@@ -71,6 +77,11 @@ def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_d
         assert os.listdir(daemon.inbox) == []
 
 
+@pytest.mark.reliability(
+    "Faults",
+    "the disk of the ledger is full at a stop",
+    "stops in time; the next start loses nothing",
+)
 def test_a_daemon_whose_ledger_cannot_be_written_still_stops_when_told(
     tmp_path: Path, small_disk: Path
 ) -> None:
