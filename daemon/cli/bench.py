@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.bench_report import as_csv, ended, in_json, show_report
-from daemon.cli.output import in_bytes, progress_bar, say, show_json
+from daemon.cli.output import Exit, complain, in_bytes, progress_bar, say, show_json
 from daemon.cli.plot import picture, require_matplotlib
-from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, placing_problems
 from daemon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def upload(
       inboxd bench upload -c inboxd.yaml archive --sizes 4KB,25MB --workers 1,16,64
       inboxd bench upload -c inboxd.yaml archive --csv archive.csv --plot archive.png
     """
-    from daemon.config.load import load  # noqa: PLC0415  # slow to import
+    from daemon.config.load import load_with_places  # noqa: PLC0415  # slow to import
     from daemon.delivery.connect_time import connect_seconds  # noqa: PLC0415
     from daemon.delivery.recommending import recommend  # noqa: PLC0415
     from daemon.delivery.registry import open_destination  # noqa: PLC0415
@@ -82,7 +82,7 @@ def upload(
     of_sizes, of_workers = _sizes(sizes), _counts(workers)
     if plot_file is not None:
         require_matplotlib()
-    config = load(config_file)
+    config, document = load_with_places(config_file)
     if destination not in config.destinations:
         known = ", ".join(config.destinations) or "none"
         raise UsageError(
@@ -91,23 +91,24 @@ def upload(
     section = config.destinations[destination]
     for option, path in (("--csv", csv_file), ("--plot", plot_file)):
         _prepare(option, path)
-    target = open_destination(destination, section)
+    with placing_problems(document):
+        target = open_destination(destination, section)
     try:
         report, stopped = _measured(target, of_sizes, of_workers, repeats)
     finally:
         target.close()
     connect = connect_seconds(destination, section) if report.rows and not stopped else None
     found = recommend(report.rows, connect)
+    saved = csv_file is None or _saved("--csv", csv_file, as_csv(report.rows))
+    if plot_file is not None:
+        best = None if found is None else found.workers
+        drawn = picture(f"uploads to {destination}", report.rows, best) if report.rows else b""
+        saved = _saved("--plot", plot_file, drawn) and saved
     if as_json:
         show_json(in_json(report, found, section, stopped=stopped))
     else:
         show_report(report, found, section, destination)
-    if csv_file is not None:
-        csv_file.write_bytes(as_csv(report.rows))
-    if plot_file is not None and report.rows:
-        best = None if found is None else found.workers
-        plot_file.write_bytes(picture(f"uploads to {destination}", report.rows, best))
-    return ended(report, stopped=stopped)
+    return ended(report, stopped=stopped) or (Exit.WELL if saved else Exit.ENVIRONMENT)
 
 
 def _sizes(text: str) -> list[int]:
@@ -133,6 +134,19 @@ def _prepare(option: str, path: Path | None) -> None:
             path.open("ab").close()
     except OSError as error:
         raise UsageError("usage", f"{option}: {path}: {error.strerror}") from None
+
+
+def _saved(option: str, path: Path, data: bytes) -> bool:
+    """Write a file; what was measured is shown although that fails. No data, no file."""
+    try:
+        if data:
+            path.write_bytes(data)
+        elif not path.stat().st_size:
+            path.unlink()
+    except OSError as error:
+        complain(f"{option}: {path}: {error.strerror}")
+        return False
+    return True
 
 
 def _measured(

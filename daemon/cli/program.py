@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from daemon.cli.output import Exit, complain, exit_code, quiet_stdout
-from daemon.errors import InboxdError
+from daemon.errors import ConfigError, InboxdError, Problem
 from daemon.files import environment_fault, is_environment
+
+if TYPE_CHECKING:
+    from daemon.config.places import Document
 
 
 class Program(TyperGroup):
@@ -79,6 +82,20 @@ def new_app(help_text: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
+
+
+@contextlib.contextmanager
+def placing_problems(document: Document) -> Iterator[None]:
+    """Tell what is found wrong with a loaded configuration with its place in the file."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(
+            [
+                Problem(document.where(problem.where), f"{problem.where}: {problem.message}")
+                for problem in error.problems
+            ]
+        ) from None
 
 
 DEFAULT_CONFIG = "/etc/inboxd/config.yaml"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.cli.output import upload_bars
-from daemon.cli.program import DEFAULT_CONFIG, ConfigFile
+from daemon.cli.program import DEFAULT_CONFIG, ConfigFile, placing_problems
 from daemon.cli.transfers import Shown
-from daemon.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from daemon.service import Service
@@ -54,12 +53,5 @@ def _placed(config_file: str) -> Iterator[Service]:
     config, document = load_with_places(config_file)
     quiet_libraries()
     log = StructuredLog(form=config.log.format, level=config.log.level)
-    try:
+    with placing_problems(document):
         yield Service(config, log, path=Path(config_file).absolute())
-    except ConfigError as error:
-        raise ConfigError(
-            [
-                Problem(document.where(problem.where), f"{problem.where}: {problem.message}")
-                for problem in error.problems
-            ]
-        ) from None

@@ -126,10 +126,13 @@ def _print(facts: JSON, *, fresh: bool) -> None:
         [name, *(str(by.get(state, 0)) for state in _STATES)]
         for name, by in facts["counts"].items()
     ]
+    show("")
     show_table(("inbox", *_STATES), rows)
+    show("")
     if facts["destinations"]:
         lanes = [[name, *_lane(lane)] for name, lane in facts["destinations"].items()]
         show_table(("destination", "under way", "limit", "waiting", "state"), lanes)
+        show("")
     for name, inbox in facts["inboxes"].items():
         for waiting in inbox["settling"][:_MOST_UNREADY]:
             show(printable(f"not ready: {waiting['file']} in {name}, {_why_unready(waiting)}"))

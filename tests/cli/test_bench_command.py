@@ -152,6 +152,28 @@ def test_a_picture_without_matplotlib(
     )
 
 
+def test_a_disk_that_is_full_by_the_end(inboxd: Command, config: Path) -> None:
+    """What was measured is shown all the same, and the environment is at fault."""
+    result = inboxd(
+        "bench", "upload", "disk", "-c", config, "--sizes", "1KB", "--workers", "1",
+        "--repeats", "1", "--csv", "/dev/full", "--plot", "/dev/full",
+    )  # fmt: skip
+    assert result.exit_code == 4
+    assert "1 of 1" in result.stdout
+    assert "inboxd: --csv: /dev/full: No space left on device" in result.stderr
+    assert "inboxd: --plot: /dev/full: No space left on device" in result.stderr
+
+
+def test_a_secret_that_cannot_be_read(inboxd: Command, config: Path) -> None:
+    """It is told with its place, before anything is measured."""
+    text = config.read_text() + "  held: {type: http, url: 'https://example.com/', auth: "
+    config.write_text(text + "{type: bearer, token_env: NO_SUCH_VARIABLE}}\n")
+    result = inboxd("bench", "upload", "held", "-c", config)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"inboxd: {config}:8:")
+    assert "NO_SUCH_VARIABLE" in result.stderr
+
+
 def test_ctrl_c_shows_what_was_measured(config: Path, receiver: Receiver) -> None:
     """The table so far, nothing left behind, and 130."""
     receiver.script(*[ok()] * 10)
