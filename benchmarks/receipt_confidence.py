@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.receipt_scores import SURE, calibration_error, cents
 from daemon.receipts.arithmetic import PAID, PARTS_SUM, confirming
-from daemon.receipts.confidence import WEIGHTS, Chosen, features_of
+from daemon.receipts.confidence import WEIGHTS, Chosen, features_of, most_of
 from daemon.receipts.extract import understand_total
 from daemon.receipts.model import Evidence
 from daemon.receipts.text import PageText, TextLine
@@ -41,19 +41,21 @@ _NAMES = list(WEIGHTS)
 _SPEAKS_FOR = frozenset(("one", "label", "lead", "repeated", "paid", "items", "parts", "taxes"))
 _LEAST = np.array([0.2 if name in _SPEAKS_FOR else -np.inf for name in _NAMES])
 _MOST = np.array([np.inf if name in _SPEAKS_FOR else -0.2 for name in _NAMES])
-_MOST[_NAMES.index("overruled")] = -4.0
-"""What confirms a total may not count against it, however few receipts there are to learn from;
-an amount that is taken for the total against its label is never sure."""
+"""What confirms a total may not count against it, however few receipts there are to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the model sees of one total, and whether it is right; `weight` 1 is a receipt as is."""
+    """What the model sees of one total, and whether it is right.
+
+    `weight` 1 is a receipt as it is; `most` is what its chance can be.
+    """
 
     set: str
     features: list[float]
     right: bool
     weight: float
+    most: float
 
 
 def main() -> None:
@@ -102,13 +104,13 @@ def _receipts(folder: Path, lines: Path | None) -> Iterator[list[Row]]:
         right = abs(chosen.value) == abs(total)
         if not right and confirming(chosen.checks) & {PAID, PARTS_SUM}:
             continue  # the key is at odds with the receipt's own sums: the known noise of the keys
-        rows = [Row(name, _features(chosen), right, 1.0)]
+        rows = [Row(name, _features(chosen), right, 1.0, most_of(chosen))]
         for number in range(_TIMES if right else 0):
             place = chosen.candidate.printed.place
             then = understand_total(_misread(pages, place, chance, all_copies=number % 2 == 1))
             if then is not None:
                 still = abs(then.value) == abs(total)
-                rows.append(Row(name, _features(then), still, _MISREAD / _TIMES))
+                rows.append(Row(name, _features(then), still, _MISREAD / _TIMES, most_of(then)))
         yield rows
 
 
@@ -197,7 +199,7 @@ def _fit(rows: Sequence[Row], steps: int = 20000) -> np.ndarray:
 
 
 def _chance(weights: np.ndarray, row: Row) -> float:
-    return float(1 / (1 + np.exp(-np.dot(weights, row.features))))
+    return min(row.most, float(1 / (1 + np.exp(-np.dot(weights, row.features)))))
 
 
 if __name__ == "__main__":

@@ -38,8 +38,10 @@ WEIGHTS: Mapping[str, float] = {
     "only_wrong": -0.2,
     "unread": -10.8,
     "mended": -1.2,
-    "overruled": -4.0,
 }
+_HIGHEST = 0.995
+_OVERRULED = 0.85
+"""An amount that is taken for the total against its label is never sure: OCR errs consistently."""
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
 
 
@@ -83,7 +85,6 @@ def features_of(chosen: Chosen) -> dict[str, float]:
         "repeated": 1.0 if chosen.candidate.evidence.get("repeated") else 0.0,
         "unread": 1.0 - chosen.candidate.printed.seen,
         "mended": 1.0 if chosen.candidate.printed.mended else 0.0,
-        "overruled": 1.0 if chosen.overruled else 0.0,
     }
     for name in confirming(chosen.checks):
         features[_CHECKS[name]] = 1.0
@@ -95,7 +96,12 @@ def features_of(chosen: Chosen) -> dict[str, float]:
     return features
 
 
+def most_of(chosen: Chosen) -> float:
+    """The highest chance that a total can have, whatever speaks for it."""
+    return _OVERRULED if chosen.overruled else _HIGHEST
+
+
 def certainty(chosen: Chosen) -> float:
     """The chance that the total is right."""
     weighed = sum(WEIGHTS[name] * size for name, size in features_of(chosen).items())
-    return min(0.995, max(0.02, 1 / (1 + math.exp(-weighed))))
+    return min(most_of(chosen), max(0.02, 1 / (1 + math.exp(-weighed))))

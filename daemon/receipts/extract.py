@@ -107,6 +107,8 @@ def _reasons(account: Account, total: Field, date: Field) -> tuple[str, ...]:
         reasons.append("no_total")
     elif total.confidence < _SURE:
         reasons.append("total_uncertain")
+    if account.chosen and account.chosen.overruled:
+        reasons.append("total_against_label")
     if account.chosen and account.chosen.candidate.printed.mended and not confirmed:
         reasons.append("total_mended")
     if date.value is None:

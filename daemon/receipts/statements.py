@@ -188,8 +188,11 @@ def _statement(
 
 def _offers(line: Line, mentions: Sequence[Mention], amounts: Sequence[Printed]) -> bool:
     """Whether a row only offers a discount: `5.00 off from 50.00`, `coupon 5.00 for next time`."""
-    after = line.folded[amounts[-1].end :]
-    return amounts[0].start < mentions[0].start or len(_WORD.findall(after)) >= 2
+    start = mentions[0].start
+    labelled = any(m.mark in LABELS and m.start < start for m in line.mentions)
+    if line.money[0].start < start and not labelled:
+        return True
+    return len(_WORD.findall(line.folded[amounts[-1].end :])) >= 2
 
 
 def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:

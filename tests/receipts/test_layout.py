@@ -62,6 +62,28 @@ def test_curved_paper_has_the_same_totals() -> None:
     assert wrong <= 1
 
 
+def leaning(source: PageText, share: float) -> PageText:
+    """The page with the left side nearer than the right one, so that its rows fan out."""
+    lines = []
+    for line in source.lines:
+        box = list(line.box)
+        for corner in range(0, 8, 2):
+            shrunk = 1 - share * box[corner] / source.width
+            box[corner + 1] = source.height / 2 + (box[corner + 1] - source.height / 2) * shrunk
+        lines.append(TextLine(line.index, line.text, line.confidence, tuple(box)))
+    return PageText(source.number, source.width, source.height, tuple(lines))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, -0.15])
+def test_a_page_that_leans_has_the_same_totals(share: float) -> None:
+    wrong = 0
+    for seed in range(100):
+        receipt = printed(seed)
+        fanned = leaning(sheet_page(receipt.sheet, seed), share)
+        wrong += extract([fanned]).total.value != f"{receipt.total:.2f}"
+    assert wrong <= 1
+
+
 def test_the_order_of_lines_does_not_matter() -> None:
     source = page(*ROWS)
     lines = list(source.lines)

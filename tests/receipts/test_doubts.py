@@ -1,0 +1,142 @@
+"""Rows that may be one thing or another: what the sums of the receipt say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from daemon.receipts.extract import extract
+from tests.receipts.paper import page, read
+
+
+def test_a_sum_whose_label_is_lost_is_no_item() -> None:
+    receipt = read(
+        "Getränke Hoffmeister",
+        "TOMATEN     34,99",
+        "BLUMENERDE     248,30",
+        "2W-SUOOE     283,29",
+        "Coupon     -50,00",
+        "Summe     233,29",
+    )
+    assert [item.description for item in receipt.items] == ["TOMATEN", "BLUMENERDE"]
+    assert receipt.total.value == "233.29"
+
+
+def test_a_thing_named_like_a_count_is_an_item_where_the_sum_needs_it() -> None:
+    receipt = read(
+        "Papeterie Hüsler AG",
+        "3011 Bern",
+        "Bleistift     2.40",
+        "COUVERT C5     7.60",
+        "Total     10.00",
+    )
+    assert [item.description for item in receipt.items] == ["Bleistift", "COUVERT C5"]
+
+
+def test_no_way_to_read_items_changes_a_labelled_total() -> None:
+    receipt = read("SHOP", "TEA     2.00", "MILK     2.00", "BREAD     1.00", "TOTAL     7.00")
+    assert receipt.total.value == "7.00"
+    assert "items_sum_to_total_fails" in receipt.reasons
+    assert receipt.needs_review
+
+
+def test_the_total_whose_label_is_lost_is_found_by_its_items() -> None:
+    receipt = read(
+        "IJzerhandel",
+        "12-03-2024",
+        "Yoghurt     5,13",
+        "Bananen     24,63",
+        "re voldcen     29,76",
+        "Contant betaald     50,00",
+        "Bedankt en tot ziens",
+        "21%   24,60   5,16   29,76",
+    )
+    assert receipt.total.value == "29.76"
+    assert [item.description for item in receipt.items] == ["Yoghurt", "Bananen"]
+
+
+def test_a_slip_that_agrees_with_items_and_taxes_outweighs_a_misread_total() -> None:
+    receipt = read(
+        "Baumarkt Nordstern KG",
+        "10 Äpfel     31,99     319,90",
+        "GESAMT EUR     819,90",
+        "Kundenbeleg",
+        "Visa     319,90",
+        "MwSt     Netto     Steuer     Brutto",
+        "19%     268,82     51,08     319,90",
+    )
+    assert receipt.total.value == "319.90"
+    assert receipt.total.confidence < 0.9
+    assert receipt.needs_review
+
+
+@pytest.mark.parametrize(
+    "slogan",
+    [
+        "5,00 EUR Rabatt ab 50,00 EUR",
+        "Sparen Sie 5,00 EUR beim nächsten Einkauf",
+        "Fr. 5.00 Rabatt ab Fr. 50.00",
+        "Gutschein 5,00 EUR für Ihren nächsten Besuch",
+        "Mo-Fr 8.00-18.30",
+    ],
+)
+def test_what_a_head_offers_is_neither_item_nor_discount(slogan: str) -> None:
+    receipt = read(
+        "Bäckerei Kron", slogan, "Datum: 12.03.2024", "Brot     3,20", "Kuchen     4,80",
+        "Summe     8,00", "Bar     10,00", "Rückgeld     2,00",
+    )  # fmt: skip
+    assert [item.description for item in receipt.items] == ["Brot", "Kuchen"]
+    assert receipt.discount.value is None
+    assert receipt.total.value == "8.00"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "USD 8,67 Kurs 1,0832",
+        "USD 8,67 cambio 1,0832",
+        "USD 8,67 taux 1,0832",
+        "8,67 USD Wechselkurs 1,08",
+    ],
+)
+def test_what_it_is_in_another_currency_is_no_part_of_the_receipt(row: str) -> None:
+    receipt = read(
+        "Bäckerei Kron", "50667 Köln", "Brot     8,00", "Summe     8,00", "VISA     8,00", row
+    )
+    assert (receipt.total.value, receipt.currency.value) == ("8.00", "EUR")
+    assert receipt.change.value is None
+
+
+def test_the_change_is_what_fits_and_no_balance_of_a_card() -> None:
+    receipt = read(
+        "KEDAI",
+        "ROTI     5.00",
+        "JUMLAH     5.00",
+        "TUNAI     10.00",
+        "BAKI     5.00",
+        "BAKI KAD     4.51",
+    )
+    assert receipt.change.value == "5.00"
+    assert receipt.reasons == ("no_date",)
+
+
+def test_a_time_with_a_point_is_no_amount() -> None:
+    receipt = read(
+        "Bar Centrale", "24 maggio 2013 11.55", "Vino     5,00", "Pane     3,00", "TOTALE     8,00"
+    )
+    assert receipt.time.value == "11:55"
+    assert [item.description for item in receipt.items] == ["Vino", "Pane"]
+
+
+def test_a_word_for_a_refund_may_be_the_label_of_the_total() -> None:
+    receipt = read("Buchhandlung Kron", "12.03.2024", "Roman     15,50", "Erstattung     15,50")
+    assert receipt.total.value == "-15.50"
+
+
+def test_a_page_with_several_receipts_says_so() -> None:
+    source = page("SHOP", "12/03/2024", "TEA     2.00", "TOTAL     2.00", "CASH     2.00")
+    assert "several_receipts" not in extract([source]).reasons
+    receipt = extract([replace(source, receipts=2)])
+    assert receipt.needs_review
+    assert receipt.reasons == ("several_receipts",)
