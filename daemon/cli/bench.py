@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from daemon.delivery.destination import Destination
 
 
-bench = typer.Typer(help="Measure how fast a destination takes files.", rich_markup_mode=None)
+bench = typer.Typer(rich_markup_mode=None)
 
 
 @bench.callback()

@@ -22,8 +22,9 @@ def run(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     configuration again.
 
     \b
-    Example:
+    Examples:
       inboxd run -c /etc/inboxd/inboxd.yaml
+      INBOXD_CONFIG=inboxd.yaml inboxd run
     """
     with _placed(config_file) as service:
         return service.run()
@@ -32,11 +33,13 @@ def run(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
 def once(config_file: ConfigFile = DEFAULT_CONFIG) -> int:
     """Take in what is in the inboxes, bring it to its end, and exit; for cron and CI.
 
-    Exits with 1 if a file was rejected or failed, or waits for a later attempt.
+    On a terminal each upload has a bar with percent, rate and time left. Exits with 1 if a file was
+    rejected or failed, or waits for a later attempt.
 
     \b
-    Example:
+    Examples:
       inboxd once -c inboxd.yaml
+      inboxd once -c inboxd.yaml 2>> once.log || inboxd jobs -c inboxd.yaml --state failed
     """
     # Made while the bars are shown, so that events appear above them.
     with upload_bars() as bar, _placed(config_file) as service:

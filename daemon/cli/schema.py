@@ -18,7 +18,7 @@ class Subject(StrEnum):
 
 
 def schema(
-    subject: Annotated[Subject, typer.Argument(metavar="sidecar|config")],
+    subject: Annotated[Subject, typer.Argument(metavar="sidecar|config", help="Of which.")],
 ) -> int:
     """Print the JSON Schema (2020-12) of the sidecar or of the configuration.
 

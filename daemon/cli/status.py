@@ -38,6 +38,8 @@ def status(
 ) -> int:
     """Show the number of files in each state, what is under way, what waits longest, and health.
 
+    An upload is shown with percent, rate and time left, or with how long it has been stalled.
+
     \b
     Examples:
       inboxd status -c inboxd.yaml

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
 from daemon.cli.main import app
 from daemon.cli.output import printable
-from daemon.cli.program import new_app
+from daemon.cli.program import Program, new_app
 from daemon.errors import (
     AlreadyRunningError,
     ConfigError,
@@ -116,6 +117,18 @@ def test_every_command_teaches_with_an_example(inboxd: Command, command: str) ->
     result = inboxd(command, "--help")
     assert result.exit_code == 0
     assert f"  inboxd {command}" in result.stdout.split("Example", 1)[1]
+
+
+def test_every_option_is_explained() -> None:
+    """Those of `bench upload` too, whose examples name it in full."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, Program)
+    bench = group.commands["bench"]
+    assert isinstance(bench, TyperGroup)
+    for name, command in {**group.commands, **bench.commands}.items():
+        bare = [option.name for option in command.params if not getattr(option, "help", None)]
+        assert bare == [], name
+        assert f"  inboxd {'bench upload' if name == 'upload' else name}" in (command.help or "")
 
 
 def test_help_names_every_exit_code(inboxd: Command) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from typer.core import TyperGroup
 
 from daemon.cli.main import app
 from daemon.cli.program import Program
@@ -47,6 +48,35 @@ def test_every_command_shown_exists() -> None:
     operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"(?:`|bin/|    |\*  \S*)inboxd ([a-z]+)\b", TEXT + operations))
     assert shown == set(group.commands)
+
+
+def test_every_command_has_its_row() -> None:
+    """The table of the README has all commands, and no other."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, Program)
+    (table,) = re.findall(r"^\| command \| does \|\n\|-\|-\|\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
+    first_cells = [row.split("|")[1] for row in table.splitlines()]
+    named = re.findall(r"`inboxd ([a-z]+)", " ".join(first_cells))
+    assert sorted(named) == sorted(group.commands)
+
+
+def test_every_option_shown_exists() -> None:
+    """What is shown behind a command is in its --help."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, Program)
+    operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    shown = re.findall(r"inboxd ((?:bench )?[a-z]+)((?: [^`\n|#>]*)?)", TEXT + operations)
+    for name, arguments in shown:
+        first, _, second = name.partition(" ")
+        command = group.commands.get(first)
+        if command is None:  # a sentence about inboxd
+            continue
+        if second:
+            assert isinstance(command, TyperGroup)
+            command = command.commands[second]
+        known = {option for param in command.params for option in getattr(param, "opts", ())}
+        used = set(re.findall(r"(?<= )(--?[a-z][a-z-]*)", arguments))
+        assert used <= known | {"--help"}, f"inboxd {name}{arguments}"
 
 
 def test_links_lead_somewhere() -> None:
