@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,16 @@ _DOTS = 120
 
 
 def require_matplotlib() -> None:
-    """Raise UsageError, with the command that installs it, where it is missing."""
+    """Raise UsageError, with the command that installs it, where it is missing or broken."""
+    install = "pip install 'inboxd[plot]'"
     if find_spec("matplotlib") is None:
-        raise UsageError(
-            "plot",
-            "--plot needs matplotlib, which is not installed: pip install 'inboxd[plot]'",
-        )
+        raise UsageError("plot", f"--plot needs matplotlib, which is not installed: {install}")
+    try:
+        with _nothing_kept():
+            import_module("matplotlib.backends.backend_agg")
+    except ImportError as error:
+        message = f"--plot: matplotlib does not load ({error}): {install}"
+        raise UsageError("plot", message) from None
 
 
 def picture(title: str, rows: Sequence[Row], recommended: int | None) -> bytes:

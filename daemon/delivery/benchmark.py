@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import hashlib
 import math
 import os
@@ -11,7 +10,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -193,8 +192,12 @@ class _Series:
             self._each(self.deliver, parcels)
             seconds, used = time.perf_counter() - began, time.process_time() - cpu
             whole = not self.stop.is_set()
-        finally:
+        except KeyboardInterrupt:  # by who does not want to wait any more
+            raise
+        except BaseException:
             self.clean_up()
+            raise
+        self.clean_up()
         if not whole:
             return None
         trips = [got.round_trip for got in self.taken if got.round_trip is not None]
@@ -256,13 +259,38 @@ class _Series:
         except InboxdError:
             return False
 
-    def _each(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-        """The results of calls by all workers; when one raises, or we are, no further begins."""
-        pool = concurrent.futures.ThreadPoolExecutor(self.workers, "bench")
-        try:
-            return list(pool.map(function, items))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def _each(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+        """The results of calls by all workers, in order; when one raises, no further begins.
+
+        Whoever interrupts the wait does not wait for calls under way.
+        """
+        results: dict[int, _Result] = {}
+        failures: list[BaseException] = []
+        numbers = iter(range(len(items)))
+        lock = threading.Lock()
+
+        def work() -> None:
+            while not failures:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                try:
+                    results[number] = function(items[number])
+                except BaseException as error:  # noqa: BLE001  # raised again by who waits
+                    failures.append(error)
+
+        threads = [
+            threading.Thread(target=work, name=f"bench-{number}", daemon=True)
+            for number in range(min(self.workers, len(items)))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        return [results[number] for number in range(len(items))]
 
 
 def _arrives(

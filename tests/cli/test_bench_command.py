@@ -199,6 +199,35 @@ def test_ctrl_c_shows_what_was_measured(config: Path, receiver: Receiver) -> Non
     assert "Traceback" not in errors
 
 
+def test_a_second_ctrl_c_does_not_wait(config: Path, receiver: Receiver) -> None:
+    """What cannot be removed at once is named by its pattern instead."""
+
+    def reply(exchange: Exchange) -> None:
+        (silent() if exchange.method == "DELETE" else ok())(exchange)
+
+    receiver.script(ok(), ok(), *[reply] * 20)
+    ours = subprocess.Popen(
+        [
+            sys.executable, "-m", "daemon", "bench", "upload", "web", "-c", config,
+            "--sizes", "1KB", "--workers", "1", "--repeats", "3",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    receiver.wait_for(5, 60)  # the first file, which is removed, and the three that are measured
+    ours.send_signal(signal.SIGINT)
+    assert ours.stderr is not None
+    seen = ""
+    while "being removed" not in seen:
+        seen += ours.stderr.readline()
+    ours.send_signal(signal.SIGINT)
+    _, errors = ours.communicate(timeout=20)
+    assert (ours.returncode, "Traceback" in errors) == (130, False)
+    assert "(not all were removed)" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
