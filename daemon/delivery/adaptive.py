@@ -15,10 +15,14 @@ from typing import Any, Final
 JSON = Any
 
 _FIRST: Final = 4
-_SAMPLES: Final = 16
+_SAMPLES: Final = 8
 """Successes that prove a number, at least; more than two rounds of a larger one."""
+_FULL: Final = 4
+"""So many of them, at least, are to have begun with all slots in use."""
 _PAYS: Final = 0.1
 """A larger number is kept where it brings at least this part of what it should."""
+_NOISE: Final = 0.05
+"""By so much rates differ without a reason; the gain of a small step is to be larger, or half."""
 _JUDGEMENTS: Final = 2
 """So often in a row a larger number must bring nothing before it is given up: a noisy machine, ours
 or theirs, may well slow down the answers of one window."""
@@ -80,7 +84,7 @@ class _Window:
     def ripe(self, limit: int) -> bool:
         """Whether the limit was used often enough to judge it."""
         needed = max(2 * limit, _SAMPLES)
-        return self.successes >= needed and 4 * self.full >= needed
+        return self.successes >= needed and self.full >= max(needed // 4, _FULL)
 
     def rate(self, limit: int) -> float | None:
         """Answers a second while all that are under way wait for theirs (Little's law).
@@ -196,17 +200,17 @@ class AdaptiveLimit:
         if rate is None or self._rate is None:
             return True
         more = self.limit / self._proven[-1] - 1
-        return rate / self._rate - 1 >= _PAYS * more
+        return rate / self._rate - 1 >= max(_PAYS * more, min(_NOISE, more / 2))
 
     def _advance(self, now: float) -> None:
         """Go on from the largest number that is proven."""
         best, ceiling = self._proven[-1], self._ceiling
         if ceiling is None:
-            self._move(min(best + self._stride, self._maximum))
+            self._move(best + self._stride)
         elif ceiling.at - best > 1:
             self._move((best + ceiling.at) // 2)
         elif now >= ceiling.until and self._successes_at_ceiling >= ceiling.successes:
-            self._move(min(ceiling.at, self._maximum))
+            self._move(ceiling.at)
         else:
             self._move(best)
 
@@ -238,6 +242,7 @@ class AdaptiveLimit:
         self.changes += 1
 
     def _move(self, limit: int) -> None:
+        limit = min(limit, self._maximum)
         if limit != self.limit:
             self.limit = limit
             self._moves += 1
