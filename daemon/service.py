@@ -205,7 +205,7 @@ class Service:
                 self._tend()
             watch(self._pipeline)
             # A cron job must not wait for a person to mount a folder or to free a disk.
-            self._held_up = self._pipeline.paused() is not None or bool(self._inboxes.trouble())
+            self._held_up = self._pipeline.held_up() or bool(self._inboxes.trouble())
             if self._pipeline.paused() is not None:
                 break
             self._left_open = not taken and self._inboxes.only_long_open(self._limits.once_waits)
@@ -290,6 +290,7 @@ class Service:
             steps_moved=self._pipeline.coordinator.answered(),
             missing=self._inboxes.missing(),
             paused=None if fault is None else fault.message,
+            paused_inboxes=self._pipeline.paused_inboxes(),
         )
         within = self._limits.proof_within
         return assess(proof, self._clock.monotonic(), within=within, grace=within)
@@ -298,10 +299,8 @@ class Service:
         fault = self._pipeline.paused()
         if fault is not None:
             return f"paused: {fault.message}"
-        return (
-            f"watching {len(self._inboxes)} inboxes, "
-            f"{self._pipeline.coordinator.in_flight()} files under way"
-        )
+        number = self._pipeline.coordinator.in_flight()
+        return f"watching {len(self._inboxes)} inboxes, {number} files under way"
 
     def _show(self, *, running: bool) -> None:
         """Leave for `status` what only this process knows."""

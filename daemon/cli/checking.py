@@ -139,7 +139,7 @@ def _room(folder: Path) -> str | None:
     from daemon.limits import DEFAULT  # noqa: PLC0415
     from daemon.pipeline.environment import Environment  # noqa: PLC0415
 
-    fault = Environment([os.fsencode(folder)], DEFAULT).short_of_space()
+    fault = Environment(os.fsencode(folder), {}, DEFAULT).short_of_space()
     return None if fault is None else f"cannot take files: {fault.message}"
 
 

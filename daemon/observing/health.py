@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was last proven, in monotonic seconds; None where there is no proof yet.
 
-    `seen` is when each inbox's probe file was last noticed, or why none can be dropped there.
+    `seen` is when each inbox's probe file was last noticed, or why none can be dropped there;
+    `paused` is why nothing new is begun, `paused_inboxes` why nothing of some inboxes.
     """
 
     started: float
@@ -19,6 +20,7 @@ class Proof:
     steps_moved: float
     missing: tuple[str, ...] = ()
     paused: str | None = None
+    paused_inboxes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,12 @@ def assess(proof: Proof, now: float, *, within: float, grace: float) -> Health:
     )
     if proof.paused is not None:
         waiting += (f"paused: {proof.paused}",)
+    waiting += tuple(f"inbox {inbox}: paused: {why}" for inbox, why in proof.paused_inboxes.items())
     reasons = (*blind, *stuck, *unwritten)
     excused = proof.paused is not None
     return Health(
         alive=excused or not reasons,
-        healthy=not reasons and not excused,
+        healthy=not reasons and not excused and not proof.paused_inboxes,
         ready=not reasons and not waiting,
         reasons=(*reasons, *waiting),
     )

@@ -52,7 +52,7 @@ Message = Callable[[], None]
 
 
 class Coordinator:
-    """Moves every job on until it ends; safe to call from any thread."""
+    """Moves every job on until it ends, but for what `pause` holds up; for use by any thread."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Coordinator:
     ) -> None:
         self._store = store
         self._routes = dict(routes)
-        self._pause = Pause(environment, teller, clock, lambda: self._post(self._look_again))
+        self.pause = Pause(environment, teller, clock, lambda: self._post(self._look_again))
         self._teller = teller
         self._clock = clock
         self._limits = limits
@@ -81,8 +81,8 @@ class Coordinator:
         self.on_empty: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._supervise, name="coordinator", daemon=True)
         self.steps: Steps
-        store.on_trouble = self._pause.ledger_troubled
-        store.on_recovered = self._pause.ledger_recovered
+        store.on_trouble = self.pause.ledger_troubled
+        store.on_recovered = self.pause.ledger_recovered
 
     # -- from any thread ---------------------------------------------------------------------
 
@@ -125,10 +125,6 @@ class Coordinator:
         """The monotonic time of the last sign of life."""
         return self._answered
 
-    def paused(self) -> Fault | None:
-        """Why nothing new is begun, if so."""
-        return self._pause.fault
-
     def in_flight(self) -> int:
         """How many jobs are claimed and not yet filed."""
         return len(self._flights)
@@ -136,7 +132,7 @@ class Coordinator:
     def idle(self, timeout: float = 5.0) -> bool:
         """Whether nothing is under way and all that is ready was taken."""
         answer: Future[bool] = Future()
-        self._post(lambda: answer.set_result(not self._flights and not self._agenda.open()))
+        self._post(lambda: answer.set_result(not self._flights and not self._fillable()))
         try:
             return answer.result(timeout)
         except TimeoutError:
@@ -159,7 +155,7 @@ class Coordinator:
     def close(self) -> None:
         """File what was recorded and end."""
         self._filer.close()
-        self._pause.close()
+        self.pause.close()
 
     def filed(self, filings: Sequence[Filing]) -> None:
         """The filer closed these jobs."""
@@ -200,38 +196,42 @@ class Coordinator:
                 for _ in range(self._messages.qsize()):
                     self._messages.get()()
                 self._commit()
+                self._look_at_clock()
                 self._fill()
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a message; None for ever."""
-        probe = self._pause.seconds_to_probe()
-        if probe is not None:
-            return probe
-        return self._agenda.seconds_to_wake()
+        waits = (self.pause.seconds_to_probe(), self._agenda.seconds_to_wake())
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def _look_at_clock(self) -> None:
         self._agenda.wake()
-        if self._pause.seconds_to_probe() is not None and self._pause.probe():
+        if self.pause.seconds_to_probe() == 0.0 and self.pause.probe():
             self._agenda.look_into_all()
 
     def _fill(self) -> None:
         """Take jobs from the ledger while the window has room, each inbox in its turn."""
-        if self._draining or self._pause.of_everything is not None:
+        if self._draining:
             return
-        held = self._pause.of_judging is not None
-        for inbox in self._agenda.open():
+        held = self.pause.of_judging is not None
+        for inbox in self._fillable():
             room = self._limits.window - self._flights.of_inbox(inbox)
             if room < self._limits.window // 4:
                 continue
-            if self._pause.begin_if_short_of_space():
-                return
+            if self.pause.begin_if_short_of_space(inbox):
+                continue
             with turns.waiting():
                 jobs = self._store.take(inbox, room, only_prepared=held)
             if len(jobs) < room:
-                self._agenda.emptied(inbox, self._store.next_ready_at(), held=held)
+                beside = held or bool(self.pause.of_inboxes)
+                self._agenda.emptied(inbox, self._store.next_ready_at(), held=beside)
             for job in jobs:
                 self._teller.claimed(job)
                 self._next(self._flights.add(job))
+
+    def _fillable(self) -> list[str]:
+        """The inboxes that may have ready jobs and that nothing stands in the way of."""
+        return [inbox for inbox in self._agenda.open() if not self.pause.holds(inbox)]
 
     def _next(self, flight: Flight) -> None:
         """Do what is to be done next for a job."""
@@ -245,7 +245,7 @@ class Coordinator:
         if isinstance(action, Wait):
             return
         idle = not flight.running
-        paused = self._pause.of_everything is not None
+        paused = self.pause.holds(flight.job.inbox)
         if route is None or flight.postponed is not None or paused:
             if idle:
                 self._send_back(flight)
@@ -254,7 +254,7 @@ class Coordinator:
             case Prepare() | Work() if self._draining:
                 if idle:
                     self._send_back(flight)
-            case Prepare() if self._pause.of_judging is not None:
+            case Prepare() if self.pause.of_judging is not None:
                 self._send_back(flight)
             case Prepare():
                 flight.running.add(PREPARE)
@@ -296,7 +296,7 @@ class Coordinator:
             until = self._clock.now() + (ended.retry_in or 0.0)
             flight.postpone(until, fault, reading=ended.step == READ)
             if ended.retry_in is None and fault.kind is Kind.ENVIRONMENT:
-                self._pause.begin(fault)
+                self.pause.begin(fault, flight.job.inbox)
         elif not flight.job.cancel:
             flight.postponed = 0.0
         self._next(flight)
@@ -378,7 +378,7 @@ class Coordinator:
 
     def _reroute(self, routes: dict[str, Route], environment: Environment) -> None:
         self._routes = routes
-        self._pause.environment = environment
+        self.pause.environment = environment
         self._agenda.serve(routes)
 
     def _begin_drain(self) -> None:

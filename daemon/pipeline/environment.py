@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from daemon.errors import EnvironmentFaultError, Fault, InboxdError
 from daemon.files import environment_fault, free_space, unlink_if_there, write_durably
@@ -14,18 +14,30 @@ _PROBE = b".inboxd-probe"
 
 
 class Environment:
-    """Looks whether the folders that we write in can take what comes, and the scanner answers."""
+    """Looks whether the folders that we write in can take what comes, and the scanner answers.
+
+    `state` is the folder that all depends on, `inboxes` are the folders of each inbox.
+    """
 
     def __init__(
-        self, folders: Sequence[bytes], limits: Limits, scanner: VirusScanner | None = None
+        self,
+        state: bytes,
+        inboxes: Mapping[str, Sequence[bytes]],
+        limits: Limits,
+        scanner: VirusScanner | None = None,
     ) -> None:
-        self._folders = tuple(dict.fromkeys(folders))
+        self._state = state
+        self._inboxes = inboxes
         self._reserve = limits.reserve_space
         self._scanner = scanner
 
-    def short_of_space(self) -> Fault | None:
+    def _folders(self, inbox: str | None) -> Sequence[bytes]:
+        """The folders of an inbox; of None the one that all depends on."""
+        return (self._state,) if inbox is None else self._inboxes.get(inbox, ())
+
+    def short_of_space(self, inbox: str | None = None) -> Fault | None:
         """The first folder whose disk is nearly full; costs one system call a folder."""
-        for folder in self._folders:
+        for folder in self._folders(inbox):
             try:
                 facts = os.statvfs(folder)
             except FileNotFoundError:
@@ -43,12 +55,12 @@ class Environment:
                 ).fault
         return None
 
-    def trouble(self) -> Fault | None:
+    def trouble(self, inbox: str | None = None) -> Fault | None:
         """What still stands in the way, found out by writing; None when work can go on."""
-        fault = self.short_of_space()
+        fault = self.short_of_space(inbox)
         if fault is not None:
             return fault
-        for folder in self._folders:
+        for folder in self._folders(inbox):
             probe = os.path.join(folder, _PROBE)
             try:
                 write_durably(probe, b"probe", temporary=probe + b".tmp")

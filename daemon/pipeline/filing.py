@@ -114,8 +114,13 @@ class Filer:
                     self._waiting.put(None)
                     break
                 group.append(more)
-            with turns.computing():
-                self._supervise(group)
+            by_places: dict[Places, list[Filing]] = {}
+            for filing in group:
+                by_places.setdefault(filing.places, []).append(filing)
+            # The disk of one inbox must not spoil the filing of another.
+            for part in by_places.values():
+                with turns.computing():
+                    self._supervise(part)
 
     def _supervise(self, group: list[Filing]) -> None:
         """A named supervisor: whatever goes wrong is told, and the filer lives on."""

@@ -101,7 +101,16 @@ class Pipeline:
 
     def paused(self) -> Fault | None:
         """Why nothing new is begun, if so."""
-        return self.coordinator.paused()
+        return self.coordinator.pause.fault
+
+    def paused_inboxes(self) -> dict[str, str]:
+        """Why nothing new of some inboxes is begun while the others go on, by inbox."""
+        held = self.coordinator.pause.of_inboxes
+        return {inbox: fault.message for inbox, fault in held.items()}
+
+    def held_up(self) -> bool:
+        """Whether our own machine stands in the way of anything."""
+        return self.paused() is not None or bool(self.paused_inboxes())
 
     def lanes(self) -> dict[str, dict[str, object]]:
         """For each destination how many deliveries are under way and may be, and how it stands."""
@@ -170,9 +179,13 @@ def guard_of(config: Config) -> Guard | None:
 
 def environment_of(config: Config, limits: Limits) -> Environment:
     """The folders whose disks must have room, and the scanner that must answer."""
-    folders = [os.fsencode(config.state)]
-    for inbox in config.inboxes.values():
-        found = (inbox.work_folder, inbox.done_folder, inbox.rejected_folder)
-        folders += [os.fsencode(folder) for folder in found]
+    inboxes = {
+        name: [
+            os.fsencode(folder)
+            for folder in (inbox.work_folder, inbox.done_folder, inbox.rejected_folder)
+        ]
+        for name, inbox in config.inboxes.items()
+    }
     guard = guard_of(config)
-    return Environment(folders, limits, guard.scanner if guard else None)
+    state = os.fsencode(config.state)
+    return Environment(state, inboxes, limits, guard.scanner if guard else None)

@@ -96,13 +96,14 @@ class Teller:
         )
         self.metrics.attempt_failed(destination, crowded=error.crowded)
 
-    def paused(self, fault: Fault) -> None:
-        """The intake pauses because of our own machine."""
-        self.log.emit(Event.ENVIRONMENT_PAUSED, code=fault.code, message=fault.message)
+    def paused(self, fault: Fault, inbox: str | None = None) -> None:
+        """The intake of an inbox, or of all, pauses because of our own machine."""
+        held = {} if inbox is None else {"inbox": inbox}
+        self.log.emit(Event.ENVIRONMENT_PAUSED, code=fault.code, message=fault.message, **held)
 
-    def resumed(self) -> None:
-        """The intake goes on."""
-        self.log.emit(Event.ENVIRONMENT_RESUMED)
+    def resumed(self, inbox: str | None = None) -> None:
+        """The intake of an inbox, or of all, goes on."""
+        self.log.emit(Event.ENVIRONMENT_RESUMED, **({} if inbox is None else {"inbox": inbox}))
 
     def lane_paused(self, destination: str, fault: Fault, seconds: float) -> None:
         """A destination does not answer; nothing is sent there for a while."""

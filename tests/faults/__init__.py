@@ -1,0 +1,1 @@
+"""Faults of the machine around the daemon, made real: it pauses, blames no file, and goes on."""

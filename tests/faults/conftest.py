@@ -1,0 +1,38 @@
+"""Small disks to be filled, and other things that a test breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Mount = Callable[..., Path]
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Mount]:
+    """Mounts a tmpfs on a folder below `tmp_path`, with the options given."""
+    with contextlib.ExitStack() as stack:
+
+        def mounted(name: str, options: str = "size=4m") -> Path:
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+            stack.callback(subprocess.run, ["umount", "-l", folder], check=False)
+            return folder
+
+        yield mounted
+
+
+def fill(folder: Path) -> Path:
+    """Leave not a byte on the disk of a folder; returns the file to be removed."""
+    filler = folder / ".filler"
+    with filler.open("wb", buffering=0) as stream:
+        while True:
+            try:
+                stream.write(bytes(4096))
+            except OSError:
+                return filler
