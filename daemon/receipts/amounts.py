@@ -79,11 +79,13 @@ class Amount:
 class Convention:
     """How a receipt writes numbers; `point` is its decimal mark.
 
-    `codes` says that letters after amounts are tax codes, so that an L means no litres.
+    `codes` says that letters after amounts are tax codes, so that an L means no litres; `spaced`
+    that digits may be grouped by spaces, whatever OCR made of the decimal mark.
     """
 
     point: str = "."
     codes: bool = False
+    spaced: bool = False
 
 
 def convention_of(texts: list[str]) -> Convention:
@@ -183,7 +185,7 @@ def _value(match: re.Match[str], convention: Convention) -> Decimal | None:
         len(cents) != 2 or not _LOOSE_END.match(match.string, match.end())
     ):
         return None  # `NO 18, 20, 22` lists numbers
-    if " " in whole and convention.point == point == ".":
+    if " " in whole and convention.point == point == "." and not convention.spaced:
         whole = whole[whole.rindex(" ") + 1 :]  # only those who write a comma group with spaces
     if point in whole and not _TWICE.fullmatch(whole + point + cents):
         return None  # the same mark cannot group digits and part decimals, unless misread

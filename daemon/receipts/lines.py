@@ -27,6 +27,8 @@ from daemon.receipts.spelling import folded, skeleton
 _SURE_LENGTH = 6
 _NAMING = frozenset(("address", "region", "legal", "business"))
 """Names and places keep their language abroad."""
+_SPACED = frozenset(("fr", "pt"))
+"""Languages of countries that group digits by spaces."""
 _EVERYWHERE = "en"
 """A language whose words are on receipts of all countries."""
 _SPOKEN = 0.2
@@ -127,9 +129,11 @@ class Text:
 def understood(rows: Sequence[Row]) -> Text:
     """What the rows say: words looked up in the languages of the document, amounts parsed."""
     texts = [[folded(cell.text) for cell in row.cells] for row in rows]
-    convention = convention_of([text for cells in texts for text in cells])
     found = [lexicon().mentions(" ".join(cells)) for cells in texts]
     languages = languages_of(found)
+    spaced = bool(languages) and languages[0] in _SPACED
+    written = convention_of([text for cells in texts for text in cells])
+    convention = replace(written, spaced=spaced)
     lines: list[Line] = []
     for row, cells, mentions in zip(rows, texts, found, strict=True):
         rates = tuple(rate for rate, _ in rates_in(" ".join(cells)))
@@ -178,7 +182,11 @@ def _printed(
     minus_before = False
     for cell, text, start in zip(cells, texts, starts, strict=True):
         masked = _NAMED_MOMENT.sub(_without_time, text)
-        amounts = amounts_in(masked, convention) or (whole_amounts_in(text) if labelled else [])
+        amounts = amounts_in(masked, convention)
+        if labelled and not amounts:
+            pointless = amount_without_point(text)
+            marked = pointless is not None and pointless.marked
+            amounts = [pointless] if pointless and marked else whole_amounts_in(text)
         for number, amount in enumerate(amounts):
             turned = minus_before and number == 0 and amount.start == 0
             found.append(_placed(amount, cell, len(text), start, turned=turned))

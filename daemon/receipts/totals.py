@@ -37,7 +37,7 @@ WEIGHTS: Mapping[str, float] = {
     "not_paid_less_change": -0.5,
     "paid_exactly": 1.0,
     "composed": 1.2,
-    "proved": 4.0,
+    "proved": 6.0,
     "items": 1.5,
     "repeated": 0.35,
     "rounded_to_five": 1.2,
