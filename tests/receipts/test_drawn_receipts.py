@@ -21,7 +21,7 @@ from tests.receipts.picture import drawn, face
 from tests.receipts.traps import DAY, TRAPS, Trap
 from tests.receipts.wear import wear, worn
 
-COUNT = int(os.environ.get("INBOXD_DRAWN_RECEIPTS", "40"))
+COUNT = int(os.environ.get("INBOXD_DRAWN_RECEIPTS", "25"))
 pytestmark = pytest.mark.system
 
 
