@@ -20,7 +20,7 @@ Planes = NDArray[np.float32]
 
 _FATAL = 4
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_KEPT_FREE = 512 << 20
+_KEPT_FREE = 256 << 20
 _FROM_THE_HEAP = 1 << 30
 
 
