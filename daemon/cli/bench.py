@@ -89,11 +89,11 @@ def upload(
             "no_such_destination", f"there is no destination {destination!r}; known are {known}"
         )
     section = config.destinations[destination]
-    for option, path in (("--csv", csv_file), ("--plot", plot_file)):
-        _prepare(option, path)
     with placing_problems(document):
         target = open_destination(destination, section)
     try:
+        for option, path in (("--csv", csv_file), ("--plot", plot_file)):
+            _prepare(option, path)
         report, stopped = _measured(target, of_sizes, of_workers, repeats)
     finally:
         target.close()
