@@ -25,6 +25,13 @@ POINTS: Mapping[str, str] = {
     "ledger.migrated": "a migration is committed",
     "ledger.writing": "changes are written, not committed",
     "ledger.written": "changes are committed, nobody was told",
+    # a ledger made anew
+    "rebuild.salvaged": "what could be read is copied, the folders were not looked at",
+    "rebuild.restored": "jobs are restored from the folders, some are not yet",
+    "rebuild.built": "the new ledger is built, nobody knows that it is complete",
+    "rebuild.complete": "the new ledger is complete, the old one in its place",
+    "rebuild.aside": "the old ledger, or a file beside it, is aside",
+    "rebuild.placed": "the new ledger has its name, which is not synced",
     # a start
     "start.folders": "a folder of ours is made, its name not synced",
     "start.tidied": "a file that a crash had left was removed",

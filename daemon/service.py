@@ -28,7 +28,8 @@ from daemon.observing.health import Health, Proof, assess
 from daemon.observing.log import EventLog
 from daemon.observing.metrics import Metrics
 from daemon.observing.systemd import Notifier
-from daemon.pipeline.pipeline import Pipeline
+from daemon.pipeline.pipeline import Pipeline, routes_of
+from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
 
 _SHOW_EVERY = 1.0
@@ -71,6 +72,7 @@ class Service:
         self._started = self._clock.monotonic()
         self._ledger_written: float | None = None
         self._last_noticed = self._started
+        self._ends_before: dict[State, int] = {}
         self._store: JobStore
         self._pipeline: Pipeline
         self._inboxes: Inboxes
@@ -91,10 +93,7 @@ class Service:
         Files parked for a later attempt stay parked, and count as not done. `watch` is called now
         and then, for a progress bar.
         """
-        before = self._ends_before()
-        return self._serve(
-            lambda: None, lambda: self._until_idle(watch), lambda: self._verdict(before)
-        )
+        return self._serve(lambda: None, lambda: self._until_idle(watch), self._verdict)
 
     def stop(self) -> None:
         """Ask the service to stop, as SIGTERM does; a second time, at once."""
@@ -119,8 +118,14 @@ class Service:
         self, ready: Callable[[], None], work: Callable[[], None], judge: Callable[[], int]
     ) -> int:
         self._log.emit(Event.DAEMON_STARTED, version=__version__, pid=os.getpid())
-        with self._state.lock():
-            self._store = self._state.open_ledger(self._clock, self._limits)
+        with self._state.lock() as crashed:
+            self._store, rebuilt = open_ledger(
+                self._state, routes_of(self.config), self._clock, self._limits, crashed=crashed
+            )
+            self._store.on_damage = self._damaged
+            if rebuilt is not None:
+                self._log.emit(Event.LEDGER_REBUILT, **rebuilt.facts)
+            self._ends_before = _totals(self._store)
             try:
                 self._make_pipeline()
                 with _Signals(self):
@@ -230,17 +235,10 @@ class Service:
         if asleep:
             self._awake.set()
 
-    def _ends_before(self) -> dict[State, int]:
-        ledger = self._state.open_ledger(self._clock, self._limits)
-        try:
-            return _totals(ledger)
-        finally:
-            ledger.close()
-
-    def _verdict(self, before: dict[State, int]) -> int:
+    def _verdict(self) -> int:
         if self._held_up:
             return EXIT_ENVIRONMENT
-        now = _totals(self._store)
+        before, now = self._ends_before, _totals(self._store)
         bad = (State.REJECTED, State.FAILED, State.CANCELLED)
         spoiled = any(now.get(state, 0) > before.get(state, 0) for state in bad)
         unfinished = any(now.get(state, 0) for state in State if state not in ENDS)
@@ -279,6 +277,11 @@ class Service:
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
         self._awake.set()
+
+    def _damaged(self, error: LedgerError) -> None:
+        """The next start looks at all of the ledger and makes a new one where that is needed."""
+        self._state.suspect_ledger()
+        self._crashed(error)
 
     def health(self) -> Health:
         """Whether the daemon is healthy, from what was last proven."""

@@ -15,6 +15,7 @@ from daemon.jobs.changes import (
     ReadingEnded,
     Recorded,
     Requeued,
+    Restored,
     ResumeKept,
     TakenUp,
     Unclaimed,
@@ -46,8 +47,8 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
                 job,
                 deliveries=tuple(others[name] for name in sorted(others)),
             )
-        case ResumeKept():
-            return job  # only the destination reads it, from the ledger
+        case ResumeKept() | Restored():
+            return job  # the one is read from the ledger only, the other written at the start only
         case ReadingEnded():
             return replace(
                 job,

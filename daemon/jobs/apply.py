@@ -17,6 +17,7 @@ from daemon.jobs.changes import (
     ReadingEnded,
     Recorded,
     Requeued,
+    Restored,
     ResumeKept,
     TakenUp,
     Unclaimed,
@@ -33,6 +34,7 @@ from daemon.jobs.rows import (
     delivery_columns,
     ending_json,
     fault_json,
+    identity_columns,
     preparation_json,
     resume_json,
     timings_json,
@@ -206,6 +208,36 @@ def _cancel(change: CancelRequested, transaction: Transaction, now: float) -> No
     transaction.note(change.job, now, "cancel requested", "")
 
 
+def _restored(change: Restored, transaction: Transaction, now: float) -> None:
+    job = change.job
+    preparation = job.preparation
+    accepted = preparation is not None and preparation.refusal is None
+    columns = {
+        "id": job.id,
+        "inbox": job.inbox,
+        "path": job.path,
+        "name": job.name,
+        "state": job.state,
+        **identity_columns(job.identity),
+        "received": job.received,
+        "sha256": preparation.sha256 if preparation and accepted else None,
+        "preparation": None if preparation is None else preparation_json(preparation),
+        "reading": job.reading,
+        "reading_fault": fault_json(job.reading_fault),
+        "ending": None if job.ending is None else ending_json(job.ending),
+        "timings": timings_json(job.timings),
+        "now": now,
+    }
+    connection = transaction.connection
+    if not connection.execute(SQL["restore"], columns).rowcount:
+        return
+    for delivery in job.deliveries:
+        row = delivery_columns(job.id, delivery)
+        connection.execute(SQL["add_delivery"], {"job": job.id, "destination": row["destination"]})
+        connection.execute(SQL["set_delivery"], row)
+    transaction.note(job.id, now, "restored", "the ledger had lost it; its folders had not")
+
+
 _VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     Prepared: _prepared,
     DeliveryChanged: _delivery,
@@ -218,4 +250,5 @@ _VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     Unclaimed: _unclaimed,
     TakenUp: _taken_up,
     CancelRequested: _cancel,
+    Restored: _restored,
 }

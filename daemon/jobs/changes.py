@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.errors import Fault
-from daemon.jobs.model import JSON, Delivery, Ending, Preparation, ReadingState
+from daemon.jobs.model import JSON, Delivery, Ending, Job, Preparation, ReadingState
 
 HELD = "held by "
 RELEASED = "released"
@@ -114,6 +114,16 @@ class CancelRequested:
     job: str
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A job as its sidecar or its file in work/ tell of it, which the ledger knows less of.
+
+    One that has ended by the ledger's account stays as it is.
+    """
+
+    job: Job
+
+
 Change = (
     Prepared
     | DeliveryChanged
@@ -126,4 +136,5 @@ Change = (
     | Unclaimed
     | TakenUp
     | CancelRequested
+    | Restored
 )

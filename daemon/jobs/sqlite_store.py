@@ -27,6 +27,7 @@ from daemon.jobs.model import (
     new_id,
 )
 from daemon.jobs.rows import delivery_from, identity_columns, job_from, timings_json
+from daemon.jobs.soundness import is_damage, ledger_error, newer
 from daemon.jobs.statements import migrations
 from daemon.jobs.store import Admitted, Committed, Failed, Results, Waiting
 from daemon.jobs.writer import SQL, GroupWriter, Transaction
@@ -52,7 +53,7 @@ class SqliteJobStore:
             connection.close()
             raise
         self._connection = connection
-        self._writer = GroupWriter(connection, limits.commit_group)
+        self._writer = GroupWriter(connection, limits.commit_group, self._path)
         self._reading = threading.Lock()
         self._reader = _open(self._path)
 
@@ -73,6 +74,15 @@ class SqliteJobStore:
     @on_recovered.setter
     def on_recovered(self, call: Callable[[], None]) -> None:
         self._writer.on_recovered = call
+
+    @property
+    def on_damage(self) -> Callable[[LedgerError], None]:
+        """Called in any thread when the ledger's file turns out to be damaged."""
+        return self._writer.on_damage
+
+    @on_damage.setter
+    def on_damage(self, call: Callable[[LedgerError], None]) -> None:
+        self._writer.on_damage = call
 
     def admit(self, sightings: Sequence[Sighting], *, keep: bool) -> list[Admitted]:
         """Queue settled files, each at most once, and return those that are new or changed."""
@@ -167,6 +177,17 @@ class SqliteJobStore:
         )
         future.add_done_callback(lambda done: None if done.exception() else beaten())
 
+    def last_beat(self) -> float | None:
+        """The wall-clock time of the last sign of life."""
+        when: float | None = self._rows("last_beat")[0][0]
+        return when
+
+    def try_writing(self) -> None:
+        """See that no other program keeps us from writing; raises LedgerError after ten seconds."""
+        with _as_ledger_error(self._path), self._reading:
+            self._reader.execute("BEGIN IMMEDIATE")
+            self._reader.execute("ROLLBACK")
+
     def _count(self, statement: str, **values: object) -> int:
         values["now"] = self._clock.now()
 
@@ -183,7 +204,7 @@ class SqliteJobStore:
 
     def get(self, job: str) -> Job | None:
         """One job with its deliveries."""
-        with self._reading, _as_ledger_error(self._path):
+        with self._reading, self._watching():
             found = _jobs(self._reader, [job])
         return found[0] if found else None
 
@@ -240,12 +261,23 @@ class SqliteJobStore:
         with self._reading:
             self._reader.close()
 
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Reading; damage that is met is told to whoever has to stop the daemon."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            told = ledger_error(error, self._path)
+            if is_damage(error):
+                self._writer.on_damage(told)
+            raise told from error
+
     def _rows(self, statement: str, **values: object) -> list[sqlite3.Row]:
-        with self._reading, _as_ledger_error(self._path):
+        with self._reading, self._watching():
             return self._reader.execute(SQL[statement], values).fetchall()
 
     def _with_deliveries(self, rows: list[sqlite3.Row]) -> list[Job]:
-        with self._reading, _as_ledger_error(self._path):
+        with self._reading, self._watching():
             return _attach(self._reader, rows)
 
     def _pages(self, statement: str) -> Iterator[Job]:
@@ -273,11 +305,7 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
     with _as_ledger_error(path):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(scripts):
-            raise LedgerError(
-                "ledger_newer",
-                f"{path} was written by a newer inboxd (version {version}, this one knows "
-                f"{len(scripts)}); install that version again",
-            )
+            raise newer(path, version)
         for number in range(version, len(scripts)):
             _take_step(connection, scripts[number], number + 1)
 
@@ -313,17 +341,7 @@ def _as_ledger_error(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        # SQLite says `disk I/O error` where it has no room for its shared memory.
-        full = "full" in str(error) or "disk I/O" in str(error)
-        advice = (
-            "free some space on its disk; nothing in it is lost"
-            if full
-            else "see to its folder, disk and rights, or move it aside to begin a new one"
-        )
-        raise LedgerError(
-            "disk_full" if full else "ledger_unreadable",
-            f"the ledger {path} cannot be used: {error}; {advice}",
-        ) from error
+        raise ledger_error(error, path) from error
 
 
 def _sighting_columns(sighting: Sighting, keep: bool, now: float) -> dict[str, Any]:

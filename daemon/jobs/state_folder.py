@@ -15,12 +15,14 @@ from daemon.clock import Clock
 from daemon.config.rights import writers
 from daemon.errors import AlreadyRunningError, EnvironmentFaultError, LedgerError
 from daemon.files import environment_fault, lock_exclusively, make_folder
+from daemon.jobs.replacing import LEDGER
+from daemon.jobs.soundness import damage, damaged
 from daemon.jobs.sqlite_store import SqliteJobStore
 from daemon.limits import DEFAULT, Limits
 
-_LEDGER = "ledger.sqlite3"
 _LOCK = "lock"
 _RUNTIME = "runtime.json"
+_SUSPECT = "suspect"
 
 
 class StateFolder:
@@ -55,10 +57,11 @@ class StateFolder:
             self.path.chmod(stat.S_IMODE(status.st_mode) & ~stat.S_IRWXO)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[bool]:
         """Hold the folder for this process; raises AlreadyRunningError where another does.
 
-        The lock ends with the process, however it ends, so a crash leaves nothing to clean up.
+        Yields whether the last one to hold it ended without a word, as by a crash. The lock ends
+        with the process, however it ends, so a crash leaves nothing to clean up.
         """
         self.make()
         try:
@@ -73,9 +76,14 @@ class StateFolder:
                     f"another inboxd (process {holder or 'unknown'}) holds {self.path}; "
                     "stop it first, or give this one a state folder of its own",
                 )
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            yield
+            crashed = os.fstat(descriptor).st_size > 0
+            with contextlib.suppress(OSError):  # on a full disk nobody learns who holds it
+                os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+                os.fsync(descriptor)
+            try:
+                yield crashed
+            finally:
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 
@@ -106,15 +114,40 @@ class StateFolder:
     def open_ledger(self, clock: Clock, limits: Limits = DEFAULT) -> SqliteJobStore:
         """The ledger, made where there is none; raises LedgerError or EnvironmentFaultError."""
         self.make()
-        return SqliteJobStore(self.path / _LEDGER, clock, limits)
+        store = SqliteJobStore(self.path / LEDGER, clock, limits)
+        try:
+            store.try_writing()
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def existing_ledger(self, clock: Clock) -> SqliteJobStore:
         """The ledger of a daemon that has run; raises LedgerError where there is none."""
-        if not (self.path / _LEDGER).exists():
+        if not (self.path / LEDGER).exists():
             raise LedgerError(
                 "no_ledger", f"there is no ledger in {self.path}; has the daemon run yet?"
             )
-        return SqliteJobStore(self.path / _LEDGER, clock)
+        if found := damage(self.path / LEDGER, whole=False):
+            raise damaged(os.fspath(self.path / LEDGER), found)
+        return SqliteJobStore(self.path / LEDGER, clock)
+
+    def suspect_ledger(self) -> None:
+        """Have the next start look at every page of the ledger."""
+        with contextlib.suppress(OSError):
+            (self.path / _SUSPECT).touch(0o600)
+
+    def clear_suspicion(self) -> None:
+        """The ledger was looked at as a whole, or made anew."""
+        (self.path / _SUSPECT).unlink(missing_ok=True)
+
+    def damage(self, *, crashed: bool) -> str | None:
+        """Why the ledger cannot be used as it is, or None; to be asked with the lock held.
+
+        All of it is looked at only after a crash, or where it was found to be damaged while the
+        daemon ran. Raises LedgerError for a newer one and for one that another program holds.
+        """
+        return damage(self.path / LEDGER, whole=crashed or (self.path / _SUSPECT).exists())
 
     def write_runtime(self, facts: dict[str, Any]) -> None:
         """Leave facts for `status`; they describe this moment and need not survive a crash."""

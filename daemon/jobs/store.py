@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from daemon.errors import Fault
+from daemon.errors import Fault, LedgerError
 from daemon.jobs.changes import Change
 from daemon.jobs.model import JSON, HistoryEntry, Job, Sighting, State
 
@@ -44,11 +44,14 @@ class JobStore(Protocol):
     """A durable queue of jobs; every method may be called from any thread.
 
     Methods that write return only when what they wrote is durable, except `submit`, which calls
-    back. While the ledger cannot be written they wait and `on_trouble` tells why.
+    back. While the ledger cannot be written they wait and `on_trouble` tells why. Where the ledger
+    turns out to be damaged, `on_damage` is called once or more, in any thread, and whatever has to
+    be read or written raises LedgerError.
     """
 
     on_trouble: Callable[[Fault], None]
     on_recovered: Callable[[], None]
+    on_damage: Callable[[LedgerError], None]
 
     def admit(self, sightings: Sequence[Sighting], *, keep: bool) -> list[Admitted]:
         """Queue settled files, each at most once; `keep` also remembers those that have ended."""
@@ -94,6 +97,10 @@ class JobStore(Protocol):
 
     def beat(self, beaten: Callable[[], None]) -> None:
         """Write a sign of life; call back once it is durable."""
+        ...
+
+    def last_beat(self) -> float | None:
+        """The wall-clock time of the last sign of life, None if there was none."""
         ...
 
     def next_ready_at(self) -> float | None:

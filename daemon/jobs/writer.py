@@ -13,6 +13,7 @@ from typing import Any
 from daemon import turns
 from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind, LedgerError
+from daemon.jobs.soundness import is_damage, ledger_error
 from daemon.jobs.statements import statements
 
 SQL = statements()
@@ -48,12 +49,15 @@ class GroupWriter:
     """Runs operations in one thread, a group to a commit; a lone one waits for nobody.
 
     An operation that raises leaves nothing behind and fails alone. While the ledger cannot be
-    written, the group is kept and tried again; `on_trouble` and `on_recovered` tell.
+    written, the group is kept and tried again; `on_trouble` and `on_recovered` tell. A damaged
+    ledger is written no more: everything fails from then on, and `on_damage` tells.
     """
 
-    def __init__(self, connection: sqlite3.Connection, group: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, group: int, path: str) -> None:
         self.on_trouble: Callable[[Fault], None] = lambda _: None
         self.on_recovered: Callable[[], None] = lambda: None
+        self.on_damage: Callable[[LedgerError], None] = lambda _: None
+        self._path = path
         self._connection = connection
         self._group = group
         self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
@@ -104,6 +108,12 @@ class GroupWriter:
             try:
                 self._commit(group)
             except sqlite3.Error as error:
+                if is_damage(error):
+                    self._impatient.set()
+                    found = ledger_error(error, self._path)
+                    self.on_damage(found)
+                    self._refuse(group, found)
+                    return
                 fault = Fault("ledger_unwritable", _advice(error), Kind.ENVIRONMENT)
                 if self._impatient.is_set():
                     self._refuse(group, LedgerError(fault.code, fault.message))
@@ -149,11 +159,19 @@ class GroupWriter:
             operation.error = None
         except sqlite3.OperationalError:
             raise
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise
+            operation.error = error
+            self._undo(noted, transaction)
         except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
             operation.error = error
-            del transaction.notes[noted:]
-            connection.execute("ROLLBACK TO operation")
+            self._undo(noted, transaction)
         connection.execute("RELEASE operation")
+
+    def _undo(self, noted: int, transaction: Transaction) -> None:
+        del transaction.notes[noted:]
+        transaction.connection.execute("ROLLBACK TO operation")
 
     def _refuse(self, group: list[Operation], error: LedgerError) -> None:
         for operation in group:

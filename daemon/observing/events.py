@@ -14,6 +14,7 @@ class Event(StrEnum):
     DAEMON_STOPPING = "daemon.stopping"
     DAEMON_STOPPED = "daemon.stopped"
     DAEMON_UNSAFE = "daemon.unsafe"
+    LEDGER_REBUILT = "ledger.rebuilt"
     INBOX_MISSING = "inbox.missing"
     INBOX_RESTORED = "inbox.restored"
     INBOX_OVERFLOW = "inbox.overflow"

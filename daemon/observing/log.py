@@ -29,6 +29,7 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _WARNINGS = frozenset(
     {
+        Event.LEDGER_REBUILT,
         Event.INBOX_MISSING,
         Event.INBOX_OVERFLOW,
         Event.JOB_REJECTED,

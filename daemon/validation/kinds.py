@@ -180,6 +180,11 @@ def claimed_type(name: bytes) -> str | None:
     return _BY_EXTENSION.get(extension(name))
 
 
+def usual_extension(media_type: str) -> str:
+    """The extension that files of a type mostly have, without the dot; empty where none is."""
+    return _CLAIMS.get(media_type, "").partition(" ")[0]
+
+
 def settled_type(detected: str, claimed: str | None) -> str:
     """The detected type, or the claimed one where the bytes look the same for both."""
     return claimed if claimed and claimed in _SAME_CONTAINER.get(detected, ()) else detected

@@ -87,7 +87,7 @@ def test_a_file_that_is_no_ledger_is_refused_with_advice(tmp_path: Path) -> None
     """One clear error instead of a traceback."""
     path = tmp_path / "ledger.sqlite3"
     path.write_bytes(b"this is not a database at all, not even close" * 30)
-    with pytest.raises(LedgerError, match="move it aside"):
+    with pytest.raises(LedgerError, match="rebuilds it at its next start"):
         SqliteJobStore(path, SystemClock())
 
 

@@ -66,8 +66,7 @@ def test_an_original_that_is_json_is_told_from_a_sidecar(tmp_path: Path) -> None
 def test_a_ledger_that_knows_nothing_does_not_agree(daemon: Daemon) -> None:
     """A new ledger beside old folders is told, file by file."""
     shutil.rmtree(daemon.folder / "state")
-    with daemon:
-        pass
+    StateFolder(daemon.folder / "state").open_ledger(SystemClock()).close()
     assert [found.code for found in _verify(daemon)] == ["unknown_job", "unknown_job"]
 
 

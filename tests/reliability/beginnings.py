@@ -140,6 +140,26 @@ def deliver_and_drop_a_copy(world: World) -> None:
     world.drop(Fate("second.bin", b"the same" * 100, status="duplicate"))
 
 
+def damage_the_ledger(world: World) -> None:
+    """Some files are done, one nearly; of one the ledger has no row, of all no history."""
+    drop_three(world)
+    assert world.once() == 0
+    world.drop(Fate("late.bin", b"late" * 5000, destinations=EVERYWHERE))
+    world.crash("deliver.committed")
+    path = world.folder / "state" / "ledger.sqlite3"
+    ledger = sqlite3.connect(path)
+    ledger.execute("DELETE FROM jobs WHERE name = 'small.bin'")
+    ledger.commit()
+    ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page, size = ledger.execute(
+        "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'history'"
+    ).fetchone()
+    ledger.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"noise" * 100)
+
+
 def leave_an_old_ledger(world: World) -> None:
     """A ledger of the first version, with a file in its queue."""
     fate = Fate("old.bin", b"queued long ago")

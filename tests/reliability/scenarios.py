@@ -15,6 +15,9 @@ from tests.waiting import wait_until
 _ADMITTING = ("admit.settled", "admit.queued")
 _LEDGER = ("ledger.writing", "ledger.written")
 _OPENING = ("ledger.open", "ledger.migrating", "ledger.migrated")
+_REBUILDING = tuple(
+    f"rebuild.{what}" for what in ("salvaged", "restored", "built", "complete", "aside", "placed")
+)
 _STARTING = ("start.recovering", "start.recovered")
 _PREPARING = ("claim.taken", "claim.renamed", "prepare.judged", "prepare.committed")
 _DELIVERING = ("deliver.begun", "deliver.sent", "deliver.answered", "deliver.committed")
@@ -268,6 +271,12 @@ SCENARIOS = (
         (*_OPENING, *_LEDGER),
         beginnings.leave_an_old_ledger,
         inbox="deliver: [sure]",
+    ),
+    Scenario(
+        "a damaged ledger",
+        (*_REBUILDING, *_STARTING, *_RECORDING),
+        beginnings.damage_the_ledger,
+        inbox="deliver: [sure, unsure, shelf]",
     ),
     Scenario(
         "a second inbox by reload",

@@ -127,9 +127,11 @@ class _Writer(GroupWriter):
 
     disk: Disk
 
-    def __init__(self, connection: sqlite3.Connection, group: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, group: int, path: str) -> None:
         self.on_trouble = lambda _: None
         self.on_recovered = lambda: None
+        self.on_damage = lambda _: None
+        self._path = path
         self._connection = connection
         self._impatient = threading.Event()
 
@@ -316,7 +318,7 @@ class Engine:
         for _ in range(patience):
             self.look()
             self.settle()
-            self._clock.advance(30.0)
+            self._clock.advance(150.0)
             self.look()
             self.settle()
             if not list(self.store.unfinished()) and not self.waiting():

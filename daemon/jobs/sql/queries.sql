@@ -156,6 +156,28 @@ WHERE job = :job AND state <> 'delivered';
 -- name: request_cancel
 UPDATE jobs SET cancel = 1, updated = :now WHERE id = :id;
 
+-- name: judge_anew
+-- Of a job that was found in a damaged ledger the verdict may be older than its deliveries.
+UPDATE jobs SET state = 'queued', ready_at = 0, preparation = NULL, sha256 = NULL,
+    duplicate_of = NULL, reading = 'none', reading_fault = NULL
+WHERE state IN ('queued', 'running', 'parked') AND ending IS NULL;
+
+-- name: restore
+-- A job as the folders tell of it; one that has ended by the ledger's own account stays so.
+INSERT INTO jobs (id, inbox, path, name, state, device, inode, size, modified_ns, received,
+    claimed, sha256, preparation, reading, reading_fault, ending, timings, updated)
+VALUES (:id, :inbox, :path, :name, :state, :device, :inode, :size, :modified_ns, :received,
+    1, :sha256, :preparation, :reading, :reading_fault, :ending, :timings, :now)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, claimed = 1, ready_at = 0, sha256 = excluded.sha256,
+    duplicate_of = NULL, preparation = excluded.preparation, reading = excluded.reading,
+    reading_fault = excluded.reading_fault, ending = excluded.ending,
+    timings = excluded.timings, updated = excluded.updated
+WHERE state IN ('queued', 'running', 'parked');
+
+-- name: last_beat
+SELECT max(at) FROM heartbeat;
+
 -- name: jobs_by_ids
 SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
 
