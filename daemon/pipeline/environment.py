@@ -10,7 +10,8 @@ from daemon.files import environment_fault, free_space, unlink_if_there, write_d
 from daemon.limits import Limits
 from daemon.validation.scanning import VirusScanner
 
-_PROBE = b".inboxd-probe"
+PROBES = (b".inboxd-probe", b".inboxd-probe.tmp")
+"""A file that is written to see whether one can be, and what it is called at first."""
 
 
 class Environment:
@@ -61,9 +62,9 @@ class Environment:
         if fault is not None:
             return fault
         for folder in self._folders(inbox):
-            probe = os.path.join(folder, _PROBE)
+            probe, temporary = (os.path.join(folder, name) for name in PROBES)
             try:
-                write_durably(probe, b"probe", temporary=probe + b".tmp")
+                write_durably(probe, b"probe", temporary=temporary)
                 unlink_if_there(probe)
             except FileNotFoundError:
                 continue

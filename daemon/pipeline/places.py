@@ -25,6 +25,7 @@ from daemon.files import (
     unlink_if_there,
 )
 from daemon.jobs.model import Job
+from daemon.pipeline.environment import PROBES
 from daemon.sidecar.names import sidecar_name
 
 
@@ -83,7 +84,11 @@ class Places:
                 raise environment_fault(denied, f"the folder {os.fsdecode(folder)}")
 
     def tidy(self, is_over: Callable[[str], bool]) -> None:
-        """Remove from work/ what a crash left of jobs that are over; originals stay."""
+        """Remove what a crash left: probes, and in work/ what jobs that are over had read."""
+        for folder in (self.work, self.done, self.rejected):
+            for name in PROBES:
+                with contextlib.suppress(OSError):
+                    unlink_if_there(os.path.join(folder, name))
         with contextlib.suppress(FileNotFoundError), os.scandir(self.work) as entries:
             for entry in entries:
                 job, _, kind = entry.name.lstrip(b".").partition(b".")

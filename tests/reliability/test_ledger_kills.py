@@ -18,7 +18,7 @@ from tests.reliability.world import Fate, World, install_engine
 
 pytestmark = pytest.mark.system
 
-STEP, MOST = (1, 10_000) if LONG_RUN else (5, 16)
+STEP, MOST = (1, 30) if LONG_RUN else (5, 16)
 """Every STEPth write is killed at, up to number MOST."""
 
 

@@ -82,6 +82,16 @@ def test_a_disk_that_is_unmounted_while_a_sidecar_is_due_gets_it_later(
     assert not (machine.folder / "disk").exists()
 
 
+def test_a_probe_of_the_disk_that_a_kill_left_is_cleared_away(machine: EngineMachine) -> None:
+    """Nobody else would ever touch it, and `inboxd verify` does not know it."""
+    machine.drop("a.bin", 5)
+    machine.break_disk(errno.EIO)
+    machine.settle()
+    machine.mend_disk()
+    machine.let_time_pass(60.0)
+    machine.kill_at("write.renamed", 2)
+
+
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_a_disk_that_fails_at_every_step_blames_no_file(machine: EngineMachine, fault: int) -> None:
     """Whatever is under way waits until the disk is mended, and goes on by itself."""
