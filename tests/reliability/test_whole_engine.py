@@ -21,7 +21,7 @@ from tests.reliability.report import Outcome
 )
 def test_no_history_breaks_a_promise(outcome: Outcome) -> None:
     """Each is the same when it is repeated, so the shortest that fails is found."""
-    examples, steps = (2000, 60) if LONG_RUN else (40, 30)
+    examples, steps = (1000, 60) if LONG_RUN else (40, 30)
     chosen = settings(
         max_examples=examples,
         stateful_step_count=steps,
