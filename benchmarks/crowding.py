@@ -23,11 +23,11 @@ from datetime import UTC, datetime
 from processes import facts
 
 from daemon.config.destinations import ConcurrencyConfig, HttpDestinationConfig, RetryConfig
-from daemon.delivery.attempts import run_attempts
 from daemon.delivery.destination import Parcel
 from daemon.delivery.http import HttpDestination
-from daemon.delivery.paced import PacedDestination
-from daemon.delivery.pacing import Lane
+from daemon.delivery.pacing.attempts import run_attempts
+from daemon.delivery.pacing.lane import Lane
+from daemon.delivery.pacing.paced import PacedDestination
 from daemon.errors import DeliveryError, StoppedError
 from daemon.pipeline.workers import WorkerPool
 

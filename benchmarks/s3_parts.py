@@ -157,7 +157,7 @@ def _sender(client: str, url: str) -> Callable[[str], None]:
 def _destination(url: str) -> Callable[[str], None]:
     from daemon.config.destinations import S3DestinationConfig  # noqa: PLC0415
     from daemon.delivery.destination import Parcel  # noqa: PLC0415
-    from daemon.delivery.s3 import S3Destination  # noqa: PLC0415
+    from daemon.delivery.s3.destination import S3Destination  # noqa: PLC0415
 
     keys: Mapping[str, object] = {
         "type": "s3",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
-from daemon.delivery.throttle import Throttle
+from daemon.delivery.pacing.throttle import Throttle
 
 JSON = Any
 

@@ -14,13 +14,13 @@ import requests
 from daemon.config import answer_path, template
 from daemon.config.destinations import HttpDestinationConfig
 from daemon.delivery import verdict
-from daemon.delivery.body import Envelope, boundary_for, multipart, open_parcel
-from daemon.delivery.client import Client
-from daemon.delivery.credentials import credentials_of
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.naming import Facts, facts_of, url_of
 from daemon.delivery.reach import all_well, unknown
-from daemon.delivery.transport import round_trip_of
+from daemon.delivery.transport.adapter import round_trip_of
+from daemon.delivery.transport.body import Envelope, boundary_for, multipart, open_parcel
+from daemon.delivery.transport.client import Client
+from daemon.delivery.transport.credentials import credentials_of
 from daemon.errors import StoppedError
 from daemon.limits import DEFAULT, Limits
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from daemon.delivery.benchmark import Row
-from daemon.delivery.flow import Times
+from daemon.delivery.transport.flow import Times
 from daemon.limits import KIB
 
 _GOOD_ENOUGH: Final = 0.95

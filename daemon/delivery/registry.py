@@ -14,11 +14,11 @@ from daemon.errors import ConfigError, Problem
 
 _ADAPTERS: Final[Mapping[str, tuple[str, str]]] = {
     "http": ("http", "HttpDestination"),
-    "s3": ("s3", "S3Destination"),
-    "webdav": ("webdav", "WebdavDestination"),
-    "tus": ("tus", "TusDestination"),
-    "cloudinary": ("cloudinary", "CloudinaryDestination"),
-    "folder": ("folder", "FolderDestination"),
+    "s3": ("s3.destination", "S3Destination"),
+    "webdav": ("webdav.destination", "WebdavDestination"),
+    "tus": ("tus.destination", "TusDestination"),
+    "cloudinary": ("cloudinary.destination", "CloudinaryDestination"),
+    "folder": ("folder.destination", "FolderDestination"),
 }
 """Module and class of each type; imported when first used, because requests is slow to import."""
 

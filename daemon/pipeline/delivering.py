@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from daemon.clock import Clock
 from daemon.crashpoints import crashpoint
-from daemon.delivery import attempts
 from daemon.delivery.destination import Parcel
+from daemon.delivery.pacing import attempts
 from daemon.errors import DeliveryError
 from daemon.files import display
 from daemon.jobs.changes import DeliveryChanged

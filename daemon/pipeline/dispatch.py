@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.delivery.pacing import Lane
+from daemon.delivery.pacing.lane import Lane
 from daemon.errors import DeliveryError, Fault, InboxdError, Kind, StoppedError
 from daemon.files import environment_fault, is_environment
 from daemon.jobs.changes import Change, DeliveryChanged, ReadingEnded

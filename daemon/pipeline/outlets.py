@@ -9,10 +9,10 @@ from functools import partial
 from daemon.clock import Clock
 from daemon.config.destinations import DestinationConfig, RetryConfig
 from daemon.config.model import Config
-from daemon.delivery.paced import TOO_MANY, PacedDestination
-from daemon.delivery.pacing import Breaker, Lane, Task
+from daemon.delivery.pacing.lane import Breaker, Lane, Task
+from daemon.delivery.pacing.paced import TOO_MANY, PacedDestination
+from daemon.delivery.pacing.throttle import Throttle
 from daemon.delivery.registry import open_destination
-from daemon.delivery.throttle import Throttle
 from daemon.errors import DeliveryError
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits

@@ -15,9 +15,9 @@ from urllib.parse import unquote_plus
 import pytest
 
 from daemon.config.destinations import S3DestinationConfig
-from daemon.delivery.s3 import S3Destination
-from daemon.delivery.s3_answers import sections, text_of
-from daemon.delivery.s3_requests import ObjectRequests
+from daemon.delivery.s3.answers import sections, text_of
+from daemon.delivery.s3.destination import S3Destination
+from daemon.delivery.s3.operations import ObjectRequests
 from tests.delivery.contract import Kept, ServerSide
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port, program

@@ -19,7 +19,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from daemon.config.destinations import S3DestinationConfig
-from daemon.delivery.s3 import S3Destination
+from daemon.delivery.s3.destination import S3Destination
 from tests.exchange import Exchange, Received, Reply
 from tests.receiver import Receiver
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daemon.delivery.adaptive import AdaptiveLimit, Start
+from daemon.delivery.pacing.adaptive import AdaptiveLimit, Start
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.delivery.adaptive import AdaptiveLimit
+from daemon.delivery.pacing.adaptive import AdaptiveLimit
 from tests.delivery.simulating import Answer, Simulation, allowing, queueing
 
 

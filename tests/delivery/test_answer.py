@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.answer import (
+from daemon.delivery.transport.answer import (
     Answer,
     AnswerError,
     AnswerStream,

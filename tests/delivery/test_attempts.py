@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.destinations import RetryConfig
-from daemon.delivery.attempts import (
+from daemon.delivery.destination import Acknowledgement, Destination, Finding, Parcel, Progress
+from daemon.delivery.pacing.attempts import (
     BrokenOff,
     Delivered,
     Failed,
@@ -20,7 +21,6 @@ from daemon.delivery.attempts import (
     park_pause,
     run_attempts,
 )
-from daemon.delivery.destination import Acknowledgement, Destination, Finding, Parcel, Progress
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from tests.delivery.parcels import http_destination, parcel_of, write
 from tests.receiver import Receiver, failing_at_random, lost_answer, ok, status

@@ -12,7 +12,7 @@ import pytest
 from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.benchmark import PREFIX, Report, Row, measure, new_report, quantile
 from daemon.delivery.destination import Destination
-from daemon.delivery.folder import FolderDestination
+from daemon.delivery.folder.destination import FolderDestination
 from tests.delivery.parcels import http_destination, never
 from tests.delivery.tus_receiver import TusReceiver
 from tests.delivery.tus_sides import tus_destination

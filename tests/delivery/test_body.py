@@ -13,9 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.bandwidth import Bandwidth
-from daemon.delivery.body import Envelope, FileBody, boundary_for, escape_parameter, multipart
 from daemon.delivery.naming import relative_path, segment, url_of, with_tail
-from daemon.delivery.throttle import UNLIMITED, Throttle, Throttles
+from daemon.delivery.pacing.throttle import UNLIMITED, Throttle, Throttles
+from daemon.delivery.transport.body import (
+    Envelope,
+    FileBody,
+    boundary_for,
+    escape_parameter,
+    multipart,
+)
 from tests.delivery.parcels import never, parcel_of, write
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=80)

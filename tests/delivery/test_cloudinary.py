@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from daemon.config.destinations import CloudinaryDestinationConfig
-from daemon.delivery import cloudinary_api
-from daemon.delivery.cloudinary import CloudinaryDestination
+from daemon.delivery.cloudinary import api as cloudinary_api
+from daemon.delivery.cloudinary.destination import CloudinaryDestination
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel
 from daemon.errors import ConfigError, DeliveryError, Kind
 from daemon.jobs.model import State

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config.destinations import CloudinaryDestinationConfig
-from daemon.delivery.cloudinary import CloudinaryDestination
+from daemon.delivery.cloudinary.destination import CloudinaryDestination
 from daemon.errors import Kind
 from tests.delivery.cloudinary_receiver import CLOUD, KEY, PRESET, SECRET, CloudinaryReceiver
 from tests.delivery.contract import FarSide, Kept, ServerContract, ServerSide, failed

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.destination import Destination
-from daemon.delivery.folder import FolderDestination
+from daemon.delivery.folder.destination import FolderDestination
 from tests.delivery.contract import Contract, FarSide, Gigabytes, Kept, folder_kept
 
 

@@ -11,8 +11,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.challenge import Challenge, challenges
-from daemon.delivery.digest import DigestProof, Question, question_of, response_to
+from daemon.delivery.transport.challenge import Challenge, challenges
+from daemon.delivery.transport.digest import DigestProof, Question, question_of, response_to
 from daemon.errors import DeliveryError, Kind
 from tests.delivery.parcels import http_destination, never, parcel_of, write
 from tests.exchange import Exchange

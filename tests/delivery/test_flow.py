@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.delivery.flow import Flow, OverdueError, SlowError, Times
+from daemon.delivery.transport.flow import Flow, OverdueError, SlowError, Times
 
 TIMES = Times(connect=5.0, read=30.0, transfer=60.0, slowest=1000.0)
 SIZE = 10_000_000

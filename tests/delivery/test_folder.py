@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from daemon.config.destinations import FolderDestinationConfig
-from daemon.delivery import folder, placing
 from daemon.delivery.destination import Parcel
-from daemon.delivery.folder import FolderDestination
+from daemon.delivery.folder import destination as folder
+from daemon.delivery.folder import placing
+from daemon.delivery.folder.destination import FolderDestination
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind, StoppedError
 from tests.delivery.parcels import JOB, Watched, never, parcel_of, write
 
@@ -185,7 +186,7 @@ def test_trouble_of_the_disk(
     def failing(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("daemon.delivery.target._shares_disk", lambda *_: shared)
+    monkeypatch.setattr("daemon.delivery.folder.target._shares_disk", lambda *_: shared)
     monkeypatch.setattr(os, "fsync", failing)
     parcel = parcel_of(write(tmp_path, b"content"))
     with pytest.raises((DeliveryError, EnvironmentFaultError)) as caught:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from daemon.config.destinations import FolderDestinationConfig
-from daemon.delivery import placing
 from daemon.delivery.destination import Parcel
-from daemon.delivery.folder import FolderDestination
+from daemon.delivery.folder import placing
+from daemon.delivery.folder.destination import FolderDestination
 from daemon.errors import DeliveryError, Kind
 from tests.delivery.parcels import JOB, never, parcel_of, write
 

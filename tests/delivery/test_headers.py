@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from daemon.delivery.headers import Headers
+from daemon.delivery.transport.headers import Headers
 
 NAMES = st.sampled_from(["Accept", "accept", "ACCEPT", "X-Mine", "x-mine", "Host"])
 STEPS = st.lists(st.tuples(st.sampled_from(["set", "delete", "copy"]), NAMES, st.text(max_size=3)))

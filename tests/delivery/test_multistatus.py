@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.multistatus import Resource, resource_of
+from daemon.delivery.webdav.multistatus import Resource, resource_of
 
 FILE = b"""<?xml version="1.0"?>
 <d:multistatus xmlns:d="DAV:" xmlns:x="urn:other"><d:response><d:href>/a</d:href><d:propstat>

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from daemon.config.destinations import ConcurrencyConfig, RetryConfig
-from daemon.delivery.attempts import Delivered, Outcome, run_attempts
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
-from daemon.delivery.paced import PacedDestination
-from daemon.delivery.pacing import Lane
+from daemon.delivery.pacing.attempts import Delivered, Outcome, run_attempts
+from daemon.delivery.pacing.lane import Lane
+from daemon.delivery.pacing.paced import PacedDestination
 from daemon.errors import DeliveryError
 from tests.crowding import Crowding
 from tests.delivery.parcels import http_destination, never, parcel_of, write

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from daemon.delivery.attempts import Delivered, Failed, Parked
 from daemon.delivery.destination import Acknowledgement
-from daemon.delivery.pacing import Breaker, Lane
+from daemon.delivery.pacing.attempts import Delivered, Failed, Parked
+from daemon.delivery.pacing.lane import Breaker, Lane
 from daemon.errors import DeliveryError, Kind
 from tests.waiting import StoppedClock
 

@@ -17,11 +17,11 @@ from daemon.config.destinations import (
     PluginDestinationConfig,
     TusDestinationConfig,
 )
-from daemon.delivery.cloudinary import CloudinaryDestination
-from daemon.delivery.folder import FolderDestination
+from daemon.delivery.cloudinary.destination import CloudinaryDestination
+from daemon.delivery.folder.destination import FolderDestination
 from daemon.delivery.http import HttpDestination
 from daemon.delivery.registry import known_types, open_destination
-from daemon.delivery.tus import TusDestination
+from daemon.delivery.tus.destination import TusDestination
 from daemon.errors import ConfigError
 
 

@@ -9,7 +9,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.s3_answers import (
+from daemon.delivery.s3.answers import (
     Kept,
     completed_etag,
     error_code,
@@ -19,7 +19,7 @@ from daemon.delivery.s3_answers import (
     upload_id,
     uploads_of,
 )
-from daemon.delivery.s3_faults import refusal
+from daemon.delivery.s3.faults import refusal
 from daemon.errors import DeliveryError
 
 AMAZON = """<?xml version="1.0" encoding="UTF-8"?>

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.destinations import S3DestinationConfig
-from daemon.delivery.s3_bucket import Bucket, metadata_value
+from daemon.delivery.s3.bucket import Bucket, metadata_value
 
 
 def url(bucket: str = "receipts", **options: object) -> str:

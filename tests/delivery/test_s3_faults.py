@@ -13,7 +13,7 @@ import pytest
 
 from daemon.config.destinations import S3DestinationConfig
 from daemon.delivery.destination import Finding, Parcel
-from daemon.delivery.s3 import S3Destination
+from daemon.delivery.s3.destination import S3Destination
 from daemon.errors import ConfigError, Kind
 from tests.delivery.contract import deliver_at_last, failed
 from tests.delivery.parcels import parcel_of, write
@@ -198,7 +198,7 @@ def bad(findings: list[Finding]) -> list[Finding]:
 
 def test_extra_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without botocore the configuration is refused with the command that brings it."""
-    monkeypatch.setitem(sys.modules, "daemon.delivery.s3_signing", None)
+    monkeypatch.setitem(sys.modules, "daemon.delivery.s3.signing", None)
     config = S3DestinationConfig.model_validate({"type": "s3", "bucket": "receipts"})
     with pytest.raises(ConfigError) as caught:
         S3Destination("bucket", config)

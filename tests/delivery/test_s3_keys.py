@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from daemon.config.destinations import S3DestinationConfig
-from daemon.delivery.s3_keys import Key, key_source
+from daemon.delivery.s3.keys import Key, key_source
 from daemon.errors import ConfigError, DeliveryError, Kind
 from tests.exchange import Exchange
 from tests.receiver import Receiver, raw

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from daemon.delivery.destination import Parcel
-from daemon.delivery.s3 import S3Destination
+from daemon.delivery.s3.destination import S3Destination
 from daemon.errors import Kind, StoppedError
 from daemon.limits import MIB
 from tests.delivery.contract import FarSide, Gigabytes, deliver, failed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.delivery.s3_answers import Kept
-from daemon.delivery.s3_parts import MOST_PARTS, Part, cut, part_size_for, still_missing
+from daemon.delivery.s3.answers import Kept
+from daemon.delivery.s3.parts import MOST_PARTS, Part, cut, part_size_for, still_missing
 from daemon.limits import MIB
 
 TIB = 1024**4

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.delivery.spacing import Spacing
+from daemon.delivery.pacing.spacing import Spacing
 
 
 @dataclass

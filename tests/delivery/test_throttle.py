@@ -11,8 +11,8 @@ import pytest
 from daemon.config.bandwidth import Bandwidth, Window
 from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.destination import Destination, Parcel
-from daemon.delivery.folder import FolderDestination
-from daemon.delivery.throttle import UNLIMITED, Throttle, Throttles
+from daemon.delivery.folder.destination import FolderDestination
+from daemon.delivery.pacing.throttle import UNLIMITED, Throttle, Throttles
 from daemon.errors import StoppedError
 from daemon.limits import KIB
 from tests.delivery.parcels import http_destination, never, parcel_of, write

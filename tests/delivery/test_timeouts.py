@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from daemon.delivery.transport import UploadAdapter
+from daemon.delivery.transport.adapter import UploadAdapter
 from daemon.errors import DeliveryError, Kind, StoppedError
 from tests.delivery.parcels import http_destination, never, parcel_of, write
 from tests.exchange import Exchange, Reply

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from daemon.config.destinations import TusDestinationConfig
-from daemon.delivery import tus_protocol
 from daemon.delivery.destination import Abandoning, Finding, Parcel
+from daemon.delivery.tus import protocol
 from daemon.errors import DeliveryError
 from tests.delivery.parcels import Watched, never, parcel_of, write
 from tests.delivery.tus_receiver import TusReceiver
@@ -73,7 +73,7 @@ class TestChecksum:
         """A server throws away what a cut leaves of a request with a checksum."""
         path = tmp_path / "large"
         with path.open("wb") as file:
-            file.truncate(tus_protocol.CHECKED_UP_TO + 1)
+            file.truncate(protocol.CHECKED_UP_TO + 1)
         with TusReceiver(checksums="sha256") as receiver:
             deliver(receiver, parcel_of(path))
             assert checksums(receiver) == [None]
@@ -240,7 +240,7 @@ class TestHeaders:
     @given(st.dictionaries(st.text("abcXYZ-_09", min_size=1), st.text()))
     def test_metadata_can_be_read_back(self, pairs: dict[str, str]) -> None:
         """Whatever the values are, the header is one line of ASCII that holds them."""
-        value = tus_protocol.metadata(pairs)
+        value = protocol.metadata(pairs)
         assert value.isascii()
         assert value.isprintable()
         read = {}
@@ -254,16 +254,16 @@ class TestHeaders:
     @given(st.text())
     def test_nothing_in_a_header_breaks_the_reading(self, text: str) -> None:
         """A header is a number, a date or an address, or it is as if it were not there."""
-        number = tus_protocol.number(text)
+        number = protocol.number(text)
         assert number is None or number >= 0
-        tus_protocol.expiry({"Upload-Expires": text})
-        where = tus_protocol.place({"Location": text}, "https://tus.example.com/files/")
+        protocol.expiry({"Upload-Expires": text})
+        where = protocol.place({"Location": text}, "https://tus.example.com/files/")
         assert where is None or where.startswith(("http://", "https://"))
-        tus_protocol.Offer.of({"Tus-Max-Size": text, "Tus-Extension": text})
+        protocol.Offer.of({"Tus-Max-Size": text, "Tus-Extension": text})
 
     def test_origins(self) -> None:
         """An origin is the same however its address is written."""
-        assert tus_protocol.origin("https://Tus.example.com/x") == tus_protocol.origin(
+        assert protocol.origin("https://Tus.example.com/x") == protocol.origin(
             "https://tus.example.com:443"
         )
-        assert tus_protocol.origin("http://h/") != tus_protocol.origin("https://h/")
+        assert protocol.origin("http://h/") != protocol.origin("https://h/")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from daemon.config.destinations import WebdavDestinationConfig
 from daemon.delivery.destination import Abandoning, Finding, ForgetfulResume, Parcel
-from daemon.delivery.webdav import WebdavDestination
+from daemon.delivery.webdav.destination import WebdavDestination
 from daemon.errors import DeliveryError, Kind, StoppedError
 from tests.delivery.contract import deliver, failed
 from tests.delivery.parcels import JOB, parcel_of, write

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from daemon.config.destinations import TusDestinationConfig
-from daemon.delivery.tus import TusDestination
+from daemon.delivery.tus.destination import TusDestination
 from tests.delivery.contract import Kept, ServerSide
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config.destinations import WebdavDestinationConfig
-from daemon.delivery.webdav import WebdavDestination
+from daemon.delivery.webdav.destination import WebdavDestination
 from tests.delivery.contract import Kept, ServerSide, folder_kept
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port, program

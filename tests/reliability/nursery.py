@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 _LOADED = (
     "daemon.cli.main",
     "daemon.config.load",
-    "daemon.delivery.folder",
+    "daemon.delivery.folder.destination",
     "daemon.delivery.http",
     "daemon.jobs.state_folder",
     "daemon.observing.log",

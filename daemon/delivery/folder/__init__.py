@@ -1,0 +1,1 @@
+"""Folders on a disk or a mount."""

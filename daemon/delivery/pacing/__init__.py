@@ -1,0 +1,1 @@
+"""When an attempt is made, how many at once, how fast, and for how long."""

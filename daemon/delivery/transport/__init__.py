@@ -1,0 +1,1 @@
+"""One exchange with a server: its connection, its body, its answer."""

@@ -1,0 +1,173 @@
+"""A transport adapter for requests: kept connections, one write for small files, early answers."""
+
+from __future__ import annotations
+
+import io
+import ssl
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from daemon.delivery.transport.answer import Answer
+from daemon.delivery.transport.body import FileBody
+from daemon.delivery.transport.channel import Channel
+from daemon.delivery.transport.connecting import Origin, connect
+from daemon.delivery.transport.exchange import Exchange, StaleError
+from daemon.delivery.transport.faults import connect_fault
+from daemon.delivery.transport.flow import Times
+from daemon.delivery.transport.headers import Headers
+from daemon.delivery.transport.trust import Trust
+from daemon.limits import DEFAULT, Limits
+
+_PORTS: Final = {"http": 80, "https": 443}
+_ALL_AUTHORITIES: Final = Trust()
+
+
+class UploadSession(requests.Session):
+    """A session that takes nothing from the environment, keeps no cookies, follows no redirect."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Make the one exchange: a file goes where the configuration says or nowhere.
+
+        What else requests would do here (cookies, hooks, history) is none of an upload's business
+        and would cost a small file as much as its sending.
+        """
+        response = self.get_adapter(request.url or "").send(request, **kwargs)
+        response.content  # noqa: B018  # takes the body in, which frees the connection
+        return response
+
+
+class UploadAdapter(HTTPAdapter):
+    """Sends a FileBody over connections of its own; leaves unusual requests to requests' adapter.
+
+    Raises DeliveryError with a code for each way in which a connection fails, StoppedError soon
+    after the `stop` of the body, or the one given with it, is set. Certificates are verified, and
+    ours is shown, as `trust` says, whatever else is asked for.
+    """
+
+    def __init__(
+        self, *, kept: int = 8, limits: Limits = DEFAULT, trust: Trust = _ALL_AUTHORITIES
+    ) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=kept)
+        self._kept = kept
+        self._limits = limits
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
+        self._idle: dict[Origin, list[Channel]] = {}
+        self._lock = threading.Lock()
+
+    def send(  # noqa: PLR0917  # the signature is that of requests
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+        stop: threading.Event | None = None,
+    ) -> requests.Response:
+        """Make one exchange; `timeout` is (connect, read) in seconds, `stop` ends the waiting."""
+        body = request.body
+        if proxies or not isinstance(timeout, Times) or _is_unusual(body):
+            verify, cert = self._trust.verify, self._trust.shown
+            if isinstance(timeout, Times):
+                timeout = (timeout.connect, timeout.read)
+            return super().send(request, stream, timeout, verify, cert, proxies)
+        parts = urlsplit(request.url or "")
+        port = parts.port or _PORTS[parts.scheme]
+        origin = Origin(parts.scheme, parts.hostname or "", port)
+        exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
+        answer = self._exchange(exchange, origin)
+        return _response(request, answer, exchange.round_trip)
+
+    def _exchange(self, exchange: Exchange, origin: Origin) -> Answer:
+        while True:
+            channel = self._take(exchange, origin)
+            kept = False
+            try:
+                answer = exchange.run(channel)
+                kept = answer.reusable
+            except StaleError:
+                continue
+            finally:
+                if kept:
+                    self._keep(channel, origin)
+                else:
+                    channel.close()
+            return answer
+
+    def _take(self, exchange: Exchange, origin: Origin) -> Channel:
+        """The connection used last that is still good, or a new one."""
+        idle = self._idle.get(origin)
+        while idle and not exchange.repeated:
+            try:
+                channel = idle.pop()
+            except IndexError:
+                break
+            if channel.idle():
+                channel.used = True
+                return channel
+            channel.close()
+        context = self._encryption() if origin.scheme == "https" else None
+        try:
+            return connect(origin, context, exchange.connect_patience)
+        except OSError as error:
+            raise connect_fault(error, str(origin)) from error
+
+    def _keep(self, channel: Channel, origin: Origin) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if len(idle) < self._kept:
+                idle.append(channel)
+                return
+        channel.close()
+
+    def _encryption(self) -> ssl.SSLContext:
+        """The context of all our connections, made with the first."""
+        with self._lock:
+            if self._context is None:
+                self._context = self._trust.context()
+            return self._context
+
+    def close(self) -> None:
+        """Close all kept connections; may be called twice."""
+        with self._lock:
+            self._kept = 0
+            for idle in self._idle.values():
+                while idle:
+                    idle.pop().close()
+        super().close()
+
+
+def _is_unusual(body: object) -> bool:
+    return not (body is None or isinstance(body, bytes | FileBody))
+
+
+def round_trip_of(response: requests.Response) -> float | None:
+    """Seconds from the last byte of a request to its answer, None where that was not measured."""
+    return response.elapsed.total_seconds() or None
+
+
+def _response(
+    request: requests.PreparedRequest, answer: Answer, round_trip: float | None
+) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    response.reason = answer.reason
+    response.headers = Headers(answer.headers)
+    response.raw = io.BytesIO(answer.body)
+    response.url = request.url or ""
+    response.request = request
+    response.elapsed = timedelta(seconds=round_trip or 0.0)
+    return response

@@ -1,0 +1,1 @@
+"""Servers for resumable uploads by tus 1.0."""

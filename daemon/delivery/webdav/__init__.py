@@ -1,0 +1,1 @@
+"""WebDAV shares (RFC 4918)."""
