@@ -75,9 +75,9 @@ def upload(
       inboxd bench upload -c inboxd.yaml archive --csv archive.csv --plot archive.png
     """
     from daemon.config.load import load_with_places  # noqa: PLC0415  # slow to import
-    from daemon.delivery.connect_time import connect_seconds  # noqa: PLC0415
     from daemon.delivery.recommending import recommend  # noqa: PLC0415
     from daemon.delivery.registry import open_destination  # noqa: PLC0415
+    from daemon.delivery.transport.connect_time import connect_seconds  # noqa: PLC0415
 
     of_sizes, of_workers = _sizes(sizes), _counts(workers)
     if plot_file is not None:
@@ -105,7 +105,7 @@ def upload(
         drawn = picture(f"uploads to {destination}", report.rows, best) if report.rows else b""
         saved = _saved("--plot", plot_file, drawn) and saved
     if as_json:
-        show_json(in_json(report, found, section, stopped=stopped))
+        show_json(in_json(report, found, section, connect=connect, stopped=stopped))
     else:
         show_report(report, found, section, destination)
     return ended(report, stopped=stopped) or (Exit.WELL if saved else Exit.ENVIRONMENT)

@@ -19,7 +19,7 @@ _MOST_NAMED = 5
 """Files that remain which are named one by one, without --json."""
 _COLUMNS = (
     "size", "workers", "files", "delivered", "errors", "seconds", "files_per_second",
-    "bytes_per_second", "p50", "p95", "cpu_seconds",
+    "bytes_per_second", "p50", "p95", "answer_p95", "cpu_seconds",
 )  # fmt: skip
 
 
@@ -29,23 +29,30 @@ def _facts(row: Row) -> dict[str, JSON]:
         "workers": row.workers,
         "files": row.files,
         "delivered": row.delivered,
-        "seconds": round(row.seconds, 4),
+        "seconds": round(row.seconds, 6),
         "files_per_second": round(row.files_per_second, 2),
         "bytes_per_second": round(row.bytes_per_second),
-        "p50": round(row.p50, 4),
-        "p95": round(row.p95, 4),
+        "p50": round(row.p50, 6),
+        "p95": round(row.p95, 6),
+        "answer_p95": None if row.answer_p95 is None else round(row.answer_p95, 6),
         "cpu_seconds": round(row.cpu_seconds, 4),
         "errors": dict(row.errors),
     }
 
 
 def in_json(
-    report: Report, found: Recommendation | None, section: DestinationConfig, *, stopped: bool
+    report: Report,
+    found: Recommendation | None,
+    section: DestinationConfig,
+    *,
+    connect: float | None,
+    stopped: bool,
 ) -> JSON:
     """Everything that was found out, for machines; times in seconds, rates per second."""
     fault = report.fault
     return {
         "rows": [_facts(row) for row in report.rows],
+        "connect_seconds": None if connect is None else round(connect, 6),
         "recommended_workers": None if found is None else found.workers,
         "more_workers_may_help": found is not None and found.more_may_help,
         "recommended": None if found is None else _settings(found, section),

@@ -77,6 +77,11 @@ def test_what_is_recommended_can_be_pasted(inboxd: Command, config: Path) -> Non
     lines = [line for line in result.stdout.splitlines() if line.startswith("    ")]
     found = yaml.safe_load("\n".join(lines))
     assert set(found) == {"concurrency", "timeout"}
+    told = json.loads(
+        inboxd("bench", "upload", "web", "-c", config, "--repeats", "1", "--json").stdout
+    )
+    assert told["connect_seconds"] > 0
+    assert all(row["answer_p95"] > 0 for row in told["rows"])
     whole = yaml.safe_load(config.read_text())
     whole["destinations"]["web"].update(found)
     config.write_text(yaml.safe_dump(whole))

@@ -34,8 +34,13 @@ def test_the_number_that_was_found_is_shown(inboxd: Command, tmp_path: Path) -> 
             for number in range(80):
                 daemon.drop(f"{number}.bin", b"%d" % number)
             daemon.wait_for(State.DONE, 80)
-            wait_until(lambda: destination(inboxd, daemon).get("limit") == 2, "the number")
-            shown = destination(inboxd, daemon)
+            shown: dict[str, Any] = {}
+
+            def at_rest() -> bool:
+                shown.update(destination(inboxd, daemon))
+                return (shown.get("limit"), shown.get("in_flight")) == (2, 0)
+
+            wait_until(at_rest, "the number, once all are through")
             assert (shown["max"], shown["in_flight"], shown["waiting"]) == (8, 0, 0)
             assert (shown["down"], shown["error"], shown["paused_for"]) == (False, None, 0.0)
             text = inboxd("status", "-c", daemon.config_path).stdout
