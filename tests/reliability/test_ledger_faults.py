@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +16,8 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.config.load import load
+from daemon.errors import LedgerError
+from daemon.jobs import sqlite_store
 from daemon.jobs.model import State
 from daemon.jobs.state_folder import StateFolder
 from daemon.observing.events import Event
@@ -22,6 +26,7 @@ from daemon.pipeline.verifying import verify
 from tests.receiver import Receiver, ok, status
 from tests.reliability.report import Outcome
 from tests.running import QUICK, Daemon
+from tests.waiting import wait_until
 
 PATIENT = replace(QUICK, retry_after_cap=3600.0, park_max=3600.0)
 NAMES = ("one.bin", "two.bin", "three.bin", "parked.bin", "refused.bin")
@@ -58,12 +63,6 @@ class House:
         shutil.rmtree(self.state)
         killed.rename(self.state)
         self.daemon.drop("new.bin", b"not seen yet")
-
-    def start(self) -> None:
-        """Start again, and have a parked file looked at now."""
-        self.daemon.start()
-        self.daemon.service._store.wake_parked("later")
-        self.daemon.service._pipeline.coordinator.nudge()
 
     def faults(self) -> list[str]:
         """What does not agree, and what was sent under two keys."""
@@ -176,7 +175,7 @@ BROKEN: dict[str, Callable[[House], None]] = {
 def test_a_ledger_that_is_lost_is_made_anew(house: House, how: str, outcome: Outcome) -> None:
     """Every file comes to its end under the key that it had, and all agrees."""
     BROKEN[how](house)
-    house.start()
+    house.daemon.start()
     house.daemon.wait_for(State.DONE, 5)
     jobs = {job.state: 0 for job in house.daemon.jobs()}
     for job in house.daemon.jobs():
@@ -191,3 +190,67 @@ def test_a_ledger_that_is_lost_is_made_anew(house: House, how: str, outcome: Out
             **told[0]
         )
     )
+
+
+@pytest.mark.reliability(
+    "Faults", "the ledger: held by another program", "exit code 4, and who holds it"
+)
+def test_a_ledger_that_another_program_holds_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded wait, with the process that holds it."""
+    monkeypatch.setattr(sqlite_store, "_BUSY_SECONDS", 0.2)
+    program = (
+        "import sqlite3, sys\n"
+        f"ledger = sqlite3.connect({str(house.ledger)!r}, isolation_level=None)\n"
+        "ledger.execute('BEGIN IMMEDIATE'); print(flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(LedgerError) as caught:
+            house.daemon.start()
+        other.communicate()
+    assert caught.value.code == "ledger_locked"
+    assert f"process {other.pid}" in caught.value.message
+
+
+@pytest.mark.reliability(
+    "Faults", "the ledger: of a newer version", "exit code 4, nothing of it is changed"
+)
+def test_a_newer_ledger_is_left_alone(house: House) -> None:
+    """An older inboxd does not know what it would break."""
+    _merge(house)
+    with sqlite3.connect(house.ledger) as ledger:
+        ledger.execute("PRAGMA user_version = 99")
+    ledger.close()
+    before = house.ledger.read_bytes()
+    with pytest.raises(LedgerError) as caught:
+        house.daemon.start()
+    assert caught.value.code == "ledger_newer"
+    assert house.ledger.read_bytes() == before
+    assert not list(house.state.glob("ledger.damaged*"))
+
+
+@pytest.mark.reliability(
+    "Faults", "the ledger: damaged while it is open", "stops with exit code 4; made anew at a start"
+)
+def test_damage_that_is_met_while_running_stops_the_daemon(house: House) -> None:
+    """The next start makes it anew, and all agrees."""
+    house.daemon.start()
+    house.daemon.wait_for(State.DONE, 4)
+    _middle(house)
+    for number in range(20):
+        house.daemon.drop(f"more{number}.bin", b"more" * (number + 1))
+    with pytest.raises(LedgerError) as caught:
+        house.daemon.wait_stopped()
+    assert caught.value.code == "ledger_damaged"
+    house.daemon._error = None
+    house.daemon.start()
+    wait_until(
+        lambda: len(house.daemon.jobs(State.DONE)) == 25, lambda: str(house.daemon.jobs()), 20
+    )
+    assert house.daemon.log.of(Event.LEDGER_REBUILT)[-1]["aside"]
+    house.daemon.stop()
+    assert house.faults() == []
