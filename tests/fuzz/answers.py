@@ -14,20 +14,20 @@ from urllib.parse import urlsplit
 
 import requests
 
-from daemon.delivery.answer import (
+from daemon.delivery.transport.answer import (
     Answer,
     AnswerError,
     AnswerStream,
     early_status,
     read_answer,
 )
-from daemon.delivery.challenge import challenges
-from daemon.delivery.channel import Channel
-from daemon.delivery.connecting import Origin
-from daemon.delivery.exchange import Exchange
-from daemon.delivery.flow import Times
-from daemon.delivery.multistatus import resource_of
+from daemon.delivery.transport.challenge import challenges
+from daemon.delivery.transport.channel import Channel
+from daemon.delivery.transport.connecting import Origin
+from daemon.delivery.transport.exchange import Exchange
+from daemon.delivery.transport.flow import Times
 from daemon.delivery.verdict import json_object, location, refusal
+from daemon.delivery.webdav.multistatus import resource_of
 from daemon.errors import DeliveryError, Kind
 from daemon.limits import Limits
 
