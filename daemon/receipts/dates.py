@@ -21,7 +21,7 @@ _YEAR_FIRST = re.compile(
     rf"(?<!\d)((?:19|20)\d{{2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{1,2}})(?!\d{{3}})"
 )
 _NAMED = re.compile(
-    r"(?<!\d)(\d{1,2})(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:DE\s|DI\s)?([A-Z01]{3,10})[\s./\-,']{0,3}"
+    r"(?<!\d)(0?[1-9]|[12]\d|3[01])(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:DE\s|DI\s)?([A-Z01]{3,10})[\s./\-,']{0,3}"
     r"(?:DE\s|DEL\s)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
 )
 _NAME_FIRST = re.compile(
@@ -29,6 +29,8 @@ _NAME_FIRST = re.compile(
 )
 _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
+_DASH = re.compile(r"(?<=\d)-(?=\d{1,2}/\d{1,2}/\d{2})")
+"""What parts another number from a date with strokes."""
 _ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
 _MISREAD = re.compile(
     r"(?<![A-Z0-9])[0-9OQDILSB|]{1,4}\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}"
@@ -138,7 +140,7 @@ def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     """The dates in a folded text; numbers that cannot be one are passed over."""
     if not any(character.isdigit() for character in folded):
         return
-    text = _MISREAD.sub(_mended, _ISO_TIME.sub(" ", folded))
+    text = _MISREAD.sub(_mended, _ISO_TIME.sub(" ", _DASH.sub(" ", folded)))
     text = _MISREAD_DAY.sub(_mended, text)
     found = False
     for reading in _plain_dates(GLUED.sub(r"\1 ", text), month_first):

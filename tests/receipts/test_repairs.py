@@ -75,3 +75,10 @@ def test_a_label_that_was_taken_apart_is_known() -> None:
     )
     assert receipt.subtotal.value == "7.00"
     assert len(receipt.items) == 2
+
+
+def test_a_date_is_found_beside_what_is_stuck_to_it() -> None:
+    receipt = read("SHOP", "REG #19-10/03/201817:24:07", "TEA      2.00", "TOTAL      2.00")
+    assert (receipt.date.value, receipt.time.value) == ("2018-03-10", "17:24:07")
+    receipt = read("BAR", "0ata 25 attobre 2018 21:28", "VINO      2,00", "TOTALE      2,00")
+    assert receipt.date.value == "2018-10-25"
