@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from daemon.clock import Clock
@@ -85,7 +86,7 @@ class Inboxes:
 
     def missing(self) -> tuple[str, ...]:
         """The inboxes whose folder is not there."""
-        return tuple(name for name in self.trouble() if not self._config[name].path.is_dir())
+        return tuple(name for name in self.trouble() if not os.path.isdir(self._config[name].path))
 
     def proofs(self) -> dict[str, float | str | None]:
         """When each inbox last proved sight, in monotonic seconds, or what troubles it."""

@@ -11,16 +11,16 @@ from pathlib import Path
 from daemon.errors import EnvironmentFaultError
 from daemon.files import environment_fault
 
-_SYSCTLS = Path("/proc/sys/fs/inotify")
+_SYSCTLS = Path("/proc/sys")
 _DESCRIPTORS_OF_A_READER = 3  # inotify and both ends of a pipe
 
 
 def limit_fault(error: OSError, doing: str) -> EnvironmentFaultError:
     """An error of ours for an OSError of inotify met while `doing` something."""
     if error.errno == errno.ENOSPC:
-        return _of_sysctl("max_user_watches", doing)
+        return _of_sysctl("watches", doing)
     if error.errno == errno.EMFILE and not _descriptors_used_up():
-        return _of_sysctl("max_user_instances", doing)
+        return _of_sysctl("instances", doing)
     if error.errno == errno.EMFILE:
         number, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return EnvironmentFaultError(
@@ -32,15 +32,26 @@ def limit_fault(error: OSError, doing: str) -> EnvironmentFaultError:
 
 
 def _of_sysctl(name: str, doing: str) -> EnvironmentFaultError:
-    try:
-        number = (_SYSCTLS / name).read_text().strip()
-    except OSError:
-        number = "unknown"
+    """Of the limits for a user and for a user namespace the lower one is the one that was met."""
+    of_user, of_namespace = f"fs/inotify/max_user_{name}", f"user/max_inotify_{name}"
+    number = _read(of_user)
+    lower = _read(of_namespace)
+    key = of_user
+    if lower is not None and (number is None or lower < number):
+        key, number = of_namespace, lower
+    key = key.replace("/", ".")
     return EnvironmentFaultError(
-        f"inotify_{name}",
-        f"{doing}: the limit fs.inotify.{name} = {number} is reached; "
-        f"raise it with `sysctl fs.inotify.{name}=NUMBER`",
+        f"inotify_max_user_{name}",
+        f"{doing}: the limit {key} = {'unknown' if number is None else number} is reached; "
+        f"raise it with `sysctl {key}=NUMBER`",
     )
+
+
+def _read(key: str) -> int | None:
+    try:
+        return int((_SYSCTLS / key).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _descriptors_used_up() -> bool:

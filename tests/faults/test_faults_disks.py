@@ -85,7 +85,7 @@ def wait_for_pause(daemon: Daemon) -> None:
 @pytest.mark.parametrize("place", ["done/", "rejected/", "work/", "the ledger"])
 def test_a_full_disk(place: str, tmp_path: Path, mount: Mount) -> None:
     """The file waits where it is until there is room."""
-    disk = mount("small")
+    disk = mount("small", "size=16m")
     with on_disk(tmp_path, disk, place) as daemon:
         begin(daemon, place)
         filler = fill(disk)
@@ -139,16 +139,17 @@ def test_read_only(place: str, tmp_path: Path, mount: Mount) -> None:
 def test_a_read_only_inbox(tmp_path: Path, mount: Mount) -> None:
     """What lies there is seen and cannot be claimed."""
     disk = mount("small", "size=16m")
-    with on_disk(tmp_path, disk, "work/") as daemon:
-        begin(daemon, "work/")
-        daemon.stop()
-        drop(daemon, "during.bin", "work/")
+    daemon = on_disk(tmp_path, disk, "work/")
+    text = daemon.config_path.read_text()
+    text = text.replace("settle: 50ms", "settle: 1s\n    allow_empty: true")
+    daemon.config_path.write_text(text)
+    with daemon:
+        (daemon.inbox / "empty.bin").touch()  # it is given two settle times to be filled
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        daemon.log.entries.clear()
-        daemon.start()
         wait_for_pause(daemon)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-        wait_until(lambda: daemon.log.of(Event.JOB_DONE), "the second file", 40)
+        wait_until(lambda: daemon.log.of(Event.JOB_DONE), "the file", 40)
+        assert {entry["code"] for entry in daemon.log.of(Event.ENVIRONMENT_PAUSED)} == {"erofs"}
         assert blamed(daemon) == []
 
 

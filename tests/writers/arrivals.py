@@ -56,12 +56,12 @@ class Arrivals:
         self._deliver = deliver
         self._keep = "originals: keep" in inbox
         self._starter = starter
-        self._config = folder / "config.yaml"
+        self.config = folder / "config.yaml"
         self._log = folder / "log"
         self._read = 0
         self._events: Counter[bytes] = Counter()
         wanted = f"{inbox}\n    deliver: [{'server' if deliver else ''}]"
-        self._config.write_text(_CONFIG.format(inbox=wanted, url=self.receiver.url))
+        self.config.write_text(_CONFIG.format(inbox=wanted, url=self.receiver.url))
 
     def __enter__(self) -> Self:
         self.receiver.__enter__()
@@ -84,7 +84,7 @@ class Arrivals:
     def start(self) -> None:
         """Start the daemon and wait until it watches."""
         before = self._ready()
-        self.pid = self._starter.start("run", "-c", str(self._config), log=self._log)
+        self.pid = self._starter.start("run", "-c", str(self.config), log=self._log)
         wait_until(lambda: self._ready() > before, lambda: f"the start: {self.log()[-2000:]}")
 
     def expect(self, *contents: bytes | Path) -> None:
@@ -121,7 +121,7 @@ class Arrivals:
         code, self.pid = self._starter.wait(self.pid), 0
         assert code == 0, self.log()[-2000:]
         for command in ("once", "verify"):
-            code = self._starter.run(command, "-c", str(self._config), log=self._log)
+            code = self._starter.run(command, "-c", str(self.config), log=self._log)
             assert code == 0, self.log()[-2000:]
         if self._deliver:
             assert self.delivered() == self.expected

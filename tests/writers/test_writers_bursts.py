@@ -90,6 +90,6 @@ def test_a_burst_while_the_daemon_is_stopped(
     os.kill(arrivals.pid, signal.SIGSTOP)
     _burst(arrivals.inbox, folders=folders)
     os.kill(arrivals.pid, signal.SIGCONT)
-    if LONG_RUN:
+    if LONG_RUN and folders == 1:  # of a tree it has one event for each folder
         wait_until(lambda: arrivals.logged("inbox.overflow"), "the overflow to be told")
     _check(arrivals, outcome)
