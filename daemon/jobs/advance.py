@@ -10,6 +10,7 @@ from daemon.jobs.changes import (
     Change,
     Closed,
     DeliveryChanged,
+    Noted,
     Parked,
     Prepared,
     ReadingEnded,
@@ -47,8 +48,8 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
                 job,
                 deliveries=tuple(others[name] for name in sorted(others)),
             )
-        case ResumeKept() | Restored():
-            return job  # the one is read from the ledger only, the other written at the start only
+        case ResumeKept() | Restored() | Noted():
+            return job  # nothing that a running pipeline knows of
         case ReadingEnded():
             return replace(
                 job,

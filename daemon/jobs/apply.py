@@ -12,6 +12,7 @@ from daemon.jobs.changes import (
     Change,
     Closed,
     DeliveryChanged,
+    Noted,
     Parked,
     Prepared,
     ReadingEnded,
@@ -238,6 +239,10 @@ def _restored(change: Restored, transaction: Transaction, now: float) -> None:
     transaction.note(job.id, now, "restored", "the ledger had lost it; its folders had not")
 
 
+def _noted(change: Noted, transaction: Transaction, now: float) -> None:
+    transaction.note(change.job, now, change.event, change.detail)
+
+
 _VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     Prepared: _prepared,
     DeliveryChanged: _delivery,
@@ -251,4 +256,5 @@ _VERBS: Mapping[type, Callable[[Any, Transaction, float], str | None]] = {
     TakenUp: _taken_up,
     CancelRequested: _cancel,
     Restored: _restored,
+    Noted: _noted,
 }

@@ -124,6 +124,15 @@ class Restored:
     job: Job
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something happened to a job that changes nothing but its history."""
+
+    job: str
+    event: str
+    detail: str = ""
+
+
 Change = (
     Prepared
     | DeliveryChanged
@@ -137,4 +146,5 @@ Change = (
     | TakenUp
     | CancelRequested
     | Restored
+    | Noted
 )

@@ -43,6 +43,15 @@ class Rebuilt:
     from_work: int
 
     @property
+    def sentence(self) -> str:
+        """These facts for a person, without a full stop."""
+        kept = "" if self.aside is None else f", the old one is kept as {self.aside}"
+        return (
+            f"The ledger was made good ({self.reason}{kept}): {self.salvaged} jobs from itself, "
+            f"{self.from_sidecars} from sidecars, {self.from_work} from work/"
+        )
+
+    @property
     def facts(self) -> dict[str, object]:
         """These facts as an event tells them."""
         return {

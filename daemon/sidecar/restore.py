@@ -25,6 +25,10 @@ from daemon.sidecar.model import Sidecar
 from daemon.sidecar.read import DamagedSidecarError
 
 
+_NOTES = frozenset({"original", "text"})
+"""Checks that a repair adds to a sidecar, and that validation never made."""
+
+
 def job_of(facts: Mapping[str, Any], sidecar: bytes, folder: str, name: bytes) -> Job:
     """The job that the facts in a sidecar tell of, ended as they say.
 
@@ -82,7 +86,9 @@ def _preparation(told: Sidecar) -> Preparation | None:
         sha256=facts.sha256,
         media_type=facts.media_type,
         size=facts.size,
-        checks=tuple((each.check, each.ok, each.detail) for each in told.checks),
+        checks=tuple(
+            (each.check, each.ok, each.detail) for each in told.checks if each.check not in _NOTES
+        ),
         refusal=_fault(told.error) if refused else None,
     )
 

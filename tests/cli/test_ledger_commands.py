@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -364,3 +365,51 @@ class TestVerify:
         assert "sidecar_missing" in result.stderr
         result = inboxd("verify", "-c", drained, "--json")
         assert {one["code"] for one in json.loads(result.stdout)} >= {"sidecar_missing"}
+
+    def test_a_missing_sidecar_is_written_again(self, inboxd: Command, drained: Path) -> None:
+        """`--repair` says what it did, and ends with 0 as all agrees then."""
+        (drained.parent / "done" / "good.png.json").unlink()
+        result = inboxd("verify", "-c", drained, "--repair", "--json")
+        assert result.exit_code == 0
+        (one,) = json.loads(result.stdout)
+        assert (one["code"], bool(one["mended"])) == ("sidecar_missing", True)
+        assert inboxd("verify", "-c", drained).exit_code == 0
+
+    def test_nothing_is_repaired_beside_a_daemon(self, inboxd: Command, drained: Path) -> None:
+        """Exit code 3, and nothing is changed."""
+        sidecar = drained.parent / "done" / "good.png.json"
+        sidecar.unlink()
+        with StateFolder(drained.parent / "state").lock():
+            assert inboxd("verify", "-c", drained, "--repair").exit_code == 3
+        assert not sidecar.exists()
+
+    def test_what_cannot_be_mended_is_named(self, inboxd: Command, drained: Path) -> None:
+        """Exit code 1; only a person knows whose file it is."""
+        (drained.parent / "done" / "holiday.jpg").write_bytes(b"x")
+        result = inboxd("verify", "-c", drained, "--repair")
+        assert result.exit_code == 1
+        assert "no_sidecar" in result.stderr
+
+    def test_a_damaged_ledger_is_made_anew(self, inboxd: Command, drained: Path) -> None:
+        """Exit code 4 without `--repair`, 0 with it."""
+        ledger = drained.parent / "state" / "ledger.sqlite3"
+        ledger.write_bytes(b"noise" * 1000)
+        result = inboxd("verify", "-c", drained)
+        assert result.exit_code == 4
+        assert "verify --repair" in result.stderr
+        result = inboxd("verify", "-c", drained, "--repair")
+        assert result.exit_code == 0
+        assert "2 from sidecars" in result.stderr
+        assert inboxd("status", "-c", drained).exit_code == 0
+
+    def test_a_newer_ledger_is_left_alone(self, inboxd: Command, drained: Path) -> None:
+        """Exit code 4, with what to do."""
+        path = drained.parent / "state" / "ledger.sqlite3"
+        with sqlite3.connect(path) as ledger:
+            ledger.execute("PRAGMA user_version = 99")
+        ledger.close()
+        before = path.read_bytes()
+        result = inboxd("verify", "-c", drained, "--repair")
+        assert result.exit_code == 4
+        assert "install that version again" in result.stderr
+        assert path.read_bytes() == before
