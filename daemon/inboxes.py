@@ -73,11 +73,10 @@ class Inboxes:
         )
 
     def only_long_open(self, seconds: float) -> bool:
-        """Whether all that is not taken in yet has been settling for so long."""
-        return all(
-            intake.idle() or intake.held_up() or self._stubborn(intake, seconds)
-            for intake in self._intakes.values()
-        )
+        """Whether something is not taken in yet, and all of it has been settling for so long."""
+        intakes = self._intakes.values()
+        waiting = [intake for intake in intakes if not (intake.idle() or intake.held_up())]
+        return bool(waiting) and all(self._stubborn(intake, seconds) for intake in waiting)
 
     def trouble(self) -> dict[str, str]:
         """What keeps files of an inbox from being noticed or queued, by inbox."""

@@ -20,8 +20,9 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
         def mounted(name: str, options: str = "size=4m") -> Path:
             folder = tmp_path / name
             folder.mkdir(exist_ok=True)
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
-            stack.callback(subprocess.run, ["umount", "-l", folder], check=False)
+            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+            subprocess.run(command, check=True)
+            stack.callback(lambda: subprocess.run(["umount", "-l", folder], check=False))
             return folder
 
         yield mounted

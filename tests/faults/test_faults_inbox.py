@@ -79,7 +79,7 @@ def test_an_inbox_that_is_unmounted(tmp_path: Path, mount: Mount) -> None:
     (tmp_path / "image").write_bytes(bytes(8_000_000))
     subprocess.run(["mkfs.ext4", "-q", tmp_path / "image"], check=True)
     disk.mkdir()
-    there = ["mount", "-o", "loop", tmp_path / "image", disk]
+    there = ["mount", "-o", "loop", str(tmp_path / "image"), str(disk)]
     subprocess.run(there, check=True)
     try:
         (disk / "inbox").mkdir()

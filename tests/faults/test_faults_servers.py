@@ -153,8 +153,8 @@ def _certify(target: Path, *, days: int) -> None:
     """A certificate for `localhost` by its own key that is valid until so many days from now."""
     until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     since = until - dt.timedelta(days=30)
-    command = ["openssl", "req", "-x509", "-key", KEY, "-out", target, "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", "-key", str(KEY), "-out", str(target)]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     shifted = {"LD_PRELOAD": _faketime(), "FAKETIME": since.strftime("@%Y-%m-%d %H:%M:%S")}
     subprocess.run([*command, "-days", "30"], check=True, env=shifted, capture_output=True)
 
