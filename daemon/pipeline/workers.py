@@ -116,7 +116,9 @@ class WorkerPool:
             while True:
                 if self._tasks and self._active < self._slots:
                     self._active += 1
-                    return self._tasks.popleft()
+                    task = self._tasks.popleft()
+                    self._call_someone()  # one who is called twice before it wakes comes once
+                    return task
                 surplus = len(self._threads) > self._slots + self._sleeping
                 if self._stopping or surplus:
                     self._threads.discard(threading.current_thread())

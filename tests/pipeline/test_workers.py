@@ -43,6 +43,20 @@ def test_no_more_tasks_than_slots_run_at_once() -> None:
     assert pool.stop(PATIENCE)
 
 
+def test_a_free_slot_takes_a_task_at_once() -> None:
+    """Of tasks that come together none waits behind another while a slot is free."""
+    for _ in range(20):
+        pool = WorkerPool(4)
+        warm = threading.Event()
+        pool.submit(warm.set)
+        assert warm.wait(PATIENCE)
+        together = threading.Barrier(5)
+        for _ in range(4):
+            pool.submit(lambda together=together: together.wait(PATIENCE))  # type: ignore[misc]
+        together.wait(PATIENCE)
+        assert pool.stop(PATIENCE)
+
+
 def test_a_task_that_waits_frees_its_slot_and_gets_one_back() -> None:
     """Others run while it waits, and many that wait to run do not keep it from going on."""
     pool = WorkerPool(1)
