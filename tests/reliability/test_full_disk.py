@@ -42,7 +42,7 @@ def _fill(folder: Path) -> Path:
 
 
 @pytest.mark.reliability(
-    "Faults", "the disk of done/ is full", "pauses, blames no file, goes on by itself"
+    "Faults", "a disk of 4 MB fills up under done/", "pauses, blames no file, goes on by itself"
 )
 def test_a_full_disk_under_done_pauses_and_resumes(tmp_path: Path, small_disk: Path) -> None:
     """Nothing leaves work/ while its sidecar cannot be written."""
@@ -60,7 +60,9 @@ def test_a_full_disk_under_done_pauses_and_resumes(tmp_path: Path, small_disk: P
 
 
 @pytest.mark.reliability(
-    "Faults", "the disk of the ledger is full", "pauses, blames no file, goes on by itself"
+    "Faults",
+    "a disk of 4 MB fills up under the ledger",
+    "pauses, blames no file, goes on by itself",
 )
 def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_disk: Path) -> None:
     """Files wait in the inbox, untouched, until the ledger can be written again."""
@@ -79,7 +81,7 @@ def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_d
 
 @pytest.mark.reliability(
     "Faults",
-    "the disk of the ledger is full at a stop",
+    "a disk of 4 MB fills up under the ledger, at a stop",
     "stops in time; the next start loses nothing",
 )
 def test_a_daemon_whose_ledger_cannot_be_written_still_stops_when_told(
