@@ -92,7 +92,7 @@ class Places:
         with contextlib.suppress(FileNotFoundError), os.scandir(self.work) as entries:
             for entry in entries:
                 job, _, kind = entry.name.lstrip(b".").partition(b".")
-                ours = kind in (b"reading", b"reading.tmp")
+                ours = kind in (b"reading", b"reading.tmp", b"fetching")
                 if ours and is_over(job.decode("ascii", "replace")):
                     unlink_if_there(entry.path)
                     crashpoint("start.tidied")
@@ -198,6 +198,8 @@ class Places:
                 unlink_if_there(source)
             return Claim.OURS
         if not os.path.lexists(source):
+            if not os.path.isdir(self.folder(job.origin.folder)):
+                raise _missing(self.folder(job.origin.folder))
             return Claim.GONE
         unlink_if_there(sidecar)
         crashpoint("retry.sidecar_removed")

@@ -82,6 +82,19 @@ def test_a_disk_that_is_unmounted_while_a_sidecar_is_due_gets_it_later(
     assert not (machine.folder / "disk").exists()
 
 
+def test_a_file_that_is_tried_again_while_its_disk_is_away_is_not_given_up(
+    machine: EngineMachine,
+) -> None:
+    """It is not gone from rejected/: rejected/ is gone."""
+    machine.drop("a.bin", 5)
+    machine.look()
+    machine.give_up(0)
+    machine.settle()
+    machine.retry()
+    machine.unmount("disk")
+    machine.kill_at("admit.queued", 1)
+
+
 def test_a_probe_of_the_disk_that_a_kill_left_is_cleared_away(machine: EngineMachine) -> None:
     """Nobody else would ever touch it, and `inboxd verify` does not know it."""
     machine.drop("a.bin", 5)
