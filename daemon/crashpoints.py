@@ -47,6 +47,9 @@ POINTS: Mapping[str, str] = {
     "retry.sidecar_removed": "the old sidecar is gone, the original still in its end place",
     "retry.fetched": "the original is in work/ again",
     "cancel.requested": "the ledger knows that a job was given up, no daemon does",
+    # link files
+    "link.fetched": "what a link leads to is in work/, no job has it",
+    "link.queued": "its job is in the ledger, the link's own verdict is not",
     # delivery
     "deliver.begun": "an attempt is open, no byte was sent",
     "deliver.sent": "all bytes are sent, no answer has come",

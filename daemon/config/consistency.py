@@ -39,6 +39,7 @@ def check(
         _names(document, name, inbox)
         _config_outside(document, name, inbox)
         _code_outside(document, name, inbox)
+        _links_moved(document, name, inbox)
         if rest is not None:
             _state_outside(document, name, inbox, rest.state)
         for target, destination in destinations.items():
@@ -47,6 +48,16 @@ def check(
                 _own_blocks(document, name, inbox, target, destination)
     for (name, inbox), (other, second) in itertools.combinations(inboxes.items(), 2):
         _pair(document, name, inbox, other, second)
+
+
+def _links_moved(document: Document, name: str, inbox: InboxConfig) -> None:
+    """What a link leads to lies in work/, which an inbox that keeps its originals does not use."""
+    if inbox.links is not None and inbox.originals == "keep":
+        document.complain(
+            ("inboxes", name, "links"),
+            f"{name} keeps its originals in the inbox, and what links lead to would have no place; "
+            "set originals to move or delete",
+        )
 
 
 def same(one: Path, other: Path) -> bool:

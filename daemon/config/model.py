@@ -9,6 +9,7 @@ from pydantic import Field
 
 from daemon.config.bandwidth import Rates
 from daemon.config.destinations import DestinationConfig
+from daemon.config.links import LinksConfig
 from daemon.config.ocr import OcrConfig
 from daemon.config.section import Section
 from daemon.config.units import Count, Duration, LocalPath, Pixels, Size, WorkerCount
@@ -58,6 +59,9 @@ class InboxConfig(Section):
     duplicates: Literal["skip", "process", "reject"] = "skip"
     deliver: tuple[str, ...] = ()
     read: Literal["receipt", "text", "none"] = "receipt"
+    links: LinksConfig | None = Field(
+        None, description="allows files that hold an address: what it leads to is fetched"
+    )
 
     @property
     def done_folder(self) -> Path:

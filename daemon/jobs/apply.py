@@ -236,7 +236,7 @@ def _restored(change: Restored, transaction: Transaction, now: float) -> None:
         row = delivery_columns(job.id, delivery)
         connection.execute(SQL["add_delivery"], {"job": job.id, "destination": row["destination"]})
         connection.execute(SQL["set_delivery"], row)
-    transaction.note(job.id, now, "restored", "the ledger had lost it; its folders had not")
+    transaction.note(job.id, now, change.event, change.detail)
 
 
 def _noted(change: Noted, transaction: Transaction, now: float) -> None:

@@ -118,10 +118,13 @@ class CancelRequested:
 class Restored:
     """A job as its sidecar or its file in work/ tell of it, which the ledger knows less of.
 
-    One that has ended by the ledger's account stays as it is.
+    One that has ended by the ledger's account stays as it is. `event` and `detail` go into its
+    history.
     """
 
     job: Job
+    event: str = "restored"
+    detail: str = "the ledger had lost it; its folders had not"
 
 
 @dataclass(frozen=True, slots=True)

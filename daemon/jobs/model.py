@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -210,6 +211,16 @@ def new_id() -> str:
         _last_id = value = max(value, _last_id + 1)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def id_after(job: str) -> str:
+    """The id of the one job that another leads to: of the same time, the rest by digest.
+
+    Asked again after a crash it is the same, so that nothing is made twice.
+    """
+    digest = hashlib.sha256(job.encode()).hexdigest()
+    variant = "89ab"[int(digest[3], 16) % 4]
+    return f"{job[:14]}7{digest[:3]}-{variant}{digest[4:7]}-{digest[7:19]}"
 
 
 def idempotency_key(job: str, destination: str) -> str:

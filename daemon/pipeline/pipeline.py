@@ -8,6 +8,7 @@ from collections.abc import Callable
 from daemon.clock import Clock
 from daemon.config.model import Config
 from daemon.errors import Fault
+from daemon.fetching.fetch import Fetcher
 from daemon.jobs.model import ENDS
 from daemon.jobs.store import JobStore
 from daemon.limits import Limits
@@ -15,6 +16,7 @@ from daemon.pipeline.coordinator import Coordinator
 from daemon.pipeline.delivering import Delivering
 from daemon.pipeline.dispatch import Dispatch
 from daemon.pipeline.environment import Environment
+from daemon.pipeline.following import Following
 from daemon.pipeline.ocr import answerer_for, engine_settings
 from daemon.pipeline.outlets import Outlets
 from daemon.pipeline.preparing import Preparing
@@ -40,7 +42,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, config: Config, store: JobStore, teller: Teller, *, clock: Clock, limits: Limits
+        self,
+        config: Config,
+        store: JobStore,
+        teller: Teller,
+        *,
+        clock: Clock,
+        limits: Limits,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._clock = clock
         self._limits = limits
@@ -77,7 +86,10 @@ class Pipeline:
             destination_is_up=self.coordinator.destination_is_up,
             pool=self._pool,
             readers=self._readers,
-            preparing=Preparing(self._validator),
+            preparing=Preparing(
+                self._validator,
+                Following(store, clock, self.coordinator.wake, fetcher or Fetcher()),
+            ),
             delivering=Delivering(clock, limits, teller, self.progress, store),
             reading=self._reading,
             outlets=self._outlets,

@@ -11,6 +11,7 @@ from daemon.errors import Fault, Kind
 from daemon.files import sync_content
 from daemon.jobs.changes import Change, Closed, Prepared, Unclaimed
 from daemon.jobs.model import Ending, Job, Preparation, ReadingState, State
+from daemon.pipeline.following import Following
 from daemon.pipeline.places import Claim, Places
 from daemon.validation.rules import Rules
 from daemon.validation.validator import Validator
@@ -21,15 +22,17 @@ _LOOK_AGAIN = 1.0
 class Preparing:
     """Claims and validates; one instance serves all inboxes and threads."""
 
-    def __init__(self, validator: Validator) -> None:
+    def __init__(self, validator: Validator, following: Following) -> None:
         self._validator = validator
+        self._following = following
 
     def run(
         self, job: Job, config: InboxConfig, places: Places, stop: threading.Event, now: float
     ) -> Change:
         """Claim the file and judge it.
 
-        Raises what Places.claim and Validator.inspect raise; nothing has left the machine.
+        A link file is followed here, where its inbox allows it. Raises what Places.claim,
+        Validator.inspect and Following.follow raise; nothing of the file has left the machine.
         """
         crashpoint("claim.taken")
         claim = places.claim(job)
@@ -45,21 +48,28 @@ class Preparing:
         verdict = self._validator.inspect(
             places.original(job), job.basename, Rules.from_inbox(config), stop
         )
+        checks, refused = verdict.checks, verdict.refusal
+        if verdict.link is not None and refused is None:
+            noted, refused = self._following.follow(job, verdict.link, config, places, stop)
+            checks += (noted,)
+        elif config.links is not None and (source := self._following.source(job)):
+            checks += (source,)
         preparation = Preparation(
             sha256=verdict.sha256,
             media_type=verdict.media_type,
             size=verdict.size,
-            checks=tuple((check.check, check.ok, check.detail) for check in verdict.checks),
-            refusal=verdict.refusal,
+            checks=tuple((check.check, check.ok, check.detail) for check in checks),
+            refusal=refused,
         )
         crashpoint("prepare.judged")
-        wanted = config.read != "none" and verdict.accepted
+        is_link = verdict.link is not None
+        wanted = config.read != "none" and refused is None and not is_link
         return Prepared(
             job=job.id,
             inbox=job.inbox,
             preparation=preparation,
-            destinations=config.deliver,
+            destinations=() if is_link else config.deliver,
             reading=ReadingState.PENDING if wanted else ReadingState.NONE,
             # Whoever has a job tried again wants the file processed, copy or not.
-            find_duplicate=config.duplicates != "process" and job.origin is None,
+            find_duplicate=config.duplicates != "process" and job.origin is None and not is_link,
         )

@@ -1,7 +1,7 @@
 """A ledger made anew from what is left: the old one's rows, the sidecars, the files in work/.
 
 What each source gives, and why nothing is sent twice, is in
-docs/decisions/0019-a-ledger-that-is-rebuilt.md.
+docs/decisions/0020-a-ledger-made-anew.md.
 """
 
 from __future__ import annotations

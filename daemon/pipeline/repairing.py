@@ -94,9 +94,9 @@ class _Repairer:
         """A file named by a job's id is a file that was claimed; what reading left is not."""
         folder, name = os.path.split(found.path)
         job, _, kind = name.lstrip(b".").partition(b".")
-        if kind in (b"reading", b"reading.tmp") and is_job_id(job):
+        if kind in (b"reading", b"reading.tmp", b"fetching") and is_job_id(job):
             os.unlink(found.path)
-            return "removed: it is what was read of a file that is not here"
+            return "removed: it belongs to a file that is not here"
         inbox = next(
             (key for key, route in self._routes.items() if route.places.work == folder), None
         )

@@ -24,7 +24,6 @@ from daemon.sidecar import model
 from daemon.sidecar.model import Sidecar
 from daemon.sidecar.read import DamagedSidecarError
 
-
 _NOTES = frozenset({"original", "text"})
 """Checks that a repair adds to a sidecar, and that validation never made."""
 

@@ -117,6 +117,9 @@ PROVABLE = frozenset(
 )
 """Types that a strict parser can prove."""
 
+LINK_FILES = frozenset({"url", "webloc", "desktop"})
+"""Extensions of files that hold an address: of Windows, of macOS, of freedesktop.org."""
+
 _SAME_CONTAINER = {
     "text/plain": frozenset(
         {"text/csv", "text/tab-separated-values", "text/markdown", "text/calendar", "text/vcard"}
@@ -178,6 +181,11 @@ def extension(name: bytes) -> str:
 def claimed_type(name: bytes) -> str | None:
     """The media type that a name's extension claims; None where it claims none we know."""
     return _BY_EXTENSION.get(extension(name))
+
+
+def is_link_file(name: bytes) -> bool:
+    """Whether a file is one whose content is an address, by its name."""
+    return extension(name) in LINK_FILES
 
 
 def usual_extension(media_type: str) -> str:

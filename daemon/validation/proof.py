@@ -15,6 +15,7 @@ from daemon.validation.bounds import Bounds
 from daemon.validation.endings import is_probably_cut_off, is_surely_cut_off
 from daemon.validation.heif_proof import prove_heif
 from daemon.validation.image_proof import prepare_pillow, prove_image
+from daemon.validation.link_files import LARGEST, address_in
 from daemon.validation.pdf_proof import prove_pdf
 from daemon.validation.verdict import Check
 
@@ -42,13 +43,15 @@ def prover(_setup: JSON) -> Callable[[JSON, int | None], JSON]:
 
 
 def prove(request: JSON, descriptor: int | None) -> JSON:
-    """Prove the file behind a descriptor.
+    """Prove the file behind a descriptor, or find the address in it where it is a link file.
 
     Answers `{"checks": [[check, ok, detail], ...], "refusal": [code, message] or null}`. Raises
     EnvironmentFaultError where our disk, not the content, is at fault.
     """
     assert isinstance(request, dict)
     assert descriptor is not None
+    if "link" in request:
+        return _prove_link(descriptor, str(request["link"]))
     bounds = Bounds.from_request(request)
     checks: list[Check] = []
     fault = None
@@ -57,6 +60,15 @@ def prove(request: JSON, descriptor: int | None) -> JSON:
         fault = _fault(file, bounds, checks)
     seen: list[JSON] = [[check.check, check.ok, check.detail] for check in checks]
     return {"checks": seen, "refusal": [fault.code, fault.message] if fault else None}
+
+
+def _prove_link(descriptor: int, kind: str) -> JSON:
+    """The address in a link file, as the detail of a check `link`."""
+    try:
+        address = address_in(os.pread(descriptor, LARGEST, 0), kind)
+    except RefusedError as error:
+        return {"checks": [], "refusal": [error.code, error.message]}
+    return {"checks": [["link", True, address]], "refusal": None}
 
 
 def _fault(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> Fault | None:

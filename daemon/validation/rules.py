@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from daemon.config.model import InboxConfig
 from daemon.errors import Fault, Kind
-from daemon.validation.kinds import Group, canonical, claimed_type, extension, kind
+from daemon.validation.kinds import Group, canonical, claimed_type, extension, is_link_file, kind
 from daemon.validation.verdict import Check
 
 
@@ -23,6 +23,8 @@ class Rules:
     max_pages: int
     max_pixels: int
     allow_empty: bool = False
+    links: bool = False
+    """Whether link files are followed."""
     owners: frozenset[int] | None = None
     """Users whose files may have other names elsewhere; None for all."""
 
@@ -35,6 +37,7 @@ class Rules:
             max_pages=inbox.max_pages,
             max_pixels=inbox.max_pixels,
             allow_empty=inbox.allow_empty,
+            links=inbox.links is not None,
             owners=_owners(inbox),
         )
 
@@ -83,7 +86,11 @@ def judge_type(
     """Whether content of this type is accepted under this name; the checks say what was seen."""
     note, fault = _judge_name(media_type, name)
     accepted = accepts(rules.accept, media_type)
-    if fault is None and not accepted:
+    if fault is None and not accepted and is_link_file(name):
+        fault = refusal(
+            "link_file", "it holds an address only, and this inbox has no `links` that allow it"
+        )
+    elif fault is None and not accepted:
         fault = refusal(
             "type_not_accepted", f"{media_type} is not among the types that this inbox accepts"
         )

@@ -18,7 +18,13 @@ from daemon.files import environment_fault, is_environment, open_regular
 from daemon.limits import Limits
 from daemon.validation.bounds import Bounds
 from daemon.validation.content import Content, check_unchanged, read_content
-from daemon.validation.kinds import PROVABLE, claimed_type, settled_type
+from daemon.validation.kinds import (
+    PROVABLE,
+    claimed_type,
+    extension,
+    is_link_file,
+    settled_type,
+)
 from daemon.validation.media_type import detect
 from daemon.validation.polyglots import also
 from daemon.validation.rules import Rules, judge_links, judge_size, judge_type, refusal
@@ -28,6 +34,9 @@ from daemon.validation.verdict import Check, Verdict
 
 _UNPROVEN = Check("proof", ok=True, detail="not looked into: there is no parser for this type")
 _PROVEN = Check("proof", ok=True, detail="decoded by a strict parser")
+_LINK = "application/x-link"
+_LARGEST_LINK = 64 * 1024
+"""Bytes of a link file; real ones have a few hundred."""
 _ATTEMPTS = 2
 """A child's death becomes a verdict when it happens again; the first may be an accident of ours."""
 _OUT_OF_MEMORY = {
@@ -92,6 +101,8 @@ class Validator:
         content, checks, fault = self._read(descriptor, before, stop)
         if fault is not None:
             return Verdict(size, content.sha256, None, checks, fault)
+        if rules.links and is_link_file(name):
+            return self._inspect_link(descriptor, extension(name), content, checks, stop)
         if not size:
             return Verdict(0, content.sha256, UNKNOWN, checks)
         media_type = _media_type(content, name)
@@ -105,6 +116,23 @@ class Validator:
             if media_type in PROVABLE:
                 check_unchanged(descriptor, before)
         return Verdict(size, content.sha256, media_type, checks, fault)
+
+    def _inspect_link(
+        self,
+        descriptor: int,
+        kind: str,
+        content: Content,
+        checks: tuple[Check, ...],
+        stop: threading.Event,
+    ) -> Verdict:
+        """The verdict on a link file, with the address in it."""
+        if content.size > _LARGEST_LINK:
+            fault = refusal("too_large", f"a link file of {content.size:,} bytes is none")
+            return Verdict(content.size, content.sha256, _LINK, checks, fault)
+        found, refused = self._ask(descriptor, {"link": kind}, stop)
+        link = found[0].detail if found else None
+        noted = tuple(Check("link", True, check.detail.partition("?")[0]) for check in found)
+        return Verdict(content.size, content.sha256, _LINK, (*checks, *noted), refused, link)
 
     def _read(
         self, descriptor: int, before: os.stat_result, stop: threading.Event

@@ -25,6 +25,8 @@ class Verdict:
     media_type: str | None
     checks: tuple[Check, ...]
     refusal: Fault | None = None
+    link: str | None = None
+    """The address that a link file names, where such files are followed."""
 
     @property
     def accepted(self) -> bool:

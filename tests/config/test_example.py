@@ -14,6 +14,7 @@ from daemon.config.destinations import (
     RetryConfig,
     TimeoutConfig,
 )
+from daemon.config.links import LinksConfig
 from daemon.config.load import load
 from daemon.config.model import Config, InboxConfig, LogConfig, MetricsConfig, OcrConfig
 from daemon.config.schema import schema
@@ -53,6 +54,7 @@ def test_the_example_loads() -> None:
         LogConfig,
         MetricsConfig,
         VirusScanConfig,
+        LinksConfig,
     ],
 )
 def test_every_key_stands_in_the_example(model: type[Section]) -> None:
