@@ -10,7 +10,7 @@ from typing import Any
 
 from daemon.clock import iso
 from daemon.files import Identity, display, identity, open_regular
-from daemon.jobs.model import ENDS, Job, State
+from daemon.jobs.model import ENDS, Job, State, id_after
 from daemon.jobs.salvage import JOB_ID
 from daemon.jobs.store import JobStore
 from daemon.pipeline.places import Places
@@ -73,9 +73,9 @@ def lying_in_work(store: JobStore, routes: Routes) -> Iterator[Job]:
             seen.add(route.places.work)
             for name in ids_in_work(route.places):
                 row = store.get(name)
-                if row is None:
+                if row is None and not is_awaited(store, name.encode()):
                     yield adopted(name, inbox, route.places)
-                elif row.state not in ENDS and not row.claimed:
+                elif row is not None and row.state not in ENDS and not row.claimed:
                     yield replace(row, claimed=True, state=State.QUEUED)
 
 
@@ -91,6 +91,11 @@ def ids_in_work(places: Places) -> list[str]:
 def is_job_id(name: bytes) -> bool:
     """Whether a name in work/ is that of a job's file."""
     return JOB_ID.fullmatch(name.decode("ascii", "replace")) is not None
+
+
+def is_awaited(store: JobStore, name: bytes) -> bool:
+    """Whether a link file that is being followed has led to this; its job is made next."""
+    return any(id_after(job.id).encode() == name for job in store.unfinished())
 
 
 def adopted(job: str, inbox: str, places: Places) -> Job:

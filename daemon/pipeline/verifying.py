@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.files import display
-from daemon.jobs.model import ENDS, Ending, Job, State, id_after
+from daemon.jobs.model import ENDS, Ending, Job, State
 from daemon.jobs.store import JobStore
 from daemon.pipeline.places import Places
-from daemon.pipeline.restoring import told_by
+from daemon.pipeline.restoring import is_awaited, told_by
 from daemon.pipeline.route import Route
 from daemon.sidecar.names import SUFFIX, sidecar_name
 from daemon.sidecar.read import DamagedSidecarError, read
@@ -244,7 +244,7 @@ def _work(store: JobStore, places: Places) -> Iterator[Disagreement]:
         job_id, _, kind = name.lstrip(b".").partition(b".")
         job = store.get(job_id.decode("ascii", "replace"))
         path = os.path.join(places.work, name)
-        if job is None and _is_awaited(store, job_id):
+        if job is None and is_awaited(store, job_id):
             continue
         if job is None:
             yield Disagreement(
@@ -263,11 +263,6 @@ def _work(store: JobStore, places: Places) -> Iterator[Disagreement]:
                 path,
                 job.id,
             )
-
-
-def _is_awaited(store: JobStore, job: bytes) -> bool:
-    """Whether a link file that is being followed led to this; its job is made next."""
-    return any(id_after(each.id).encode() == job for each in store.unfinished())
 
 
 class _Folder:

@@ -9,7 +9,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon.jobs.statements import migrations
-from tests.receiver import status
+from tests.receiver import raw, status
 from tests.reliability.world import TEXT, Fate, World
 
 EVERYWHERE = ("sure", "unsure", "shelf")
@@ -158,6 +158,26 @@ def damage_the_ledger(world: World) -> None:
     with path.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"noise" * 100)
+
+
+LINKED = b"what the link leads to\n" * 40
+
+
+def drop_a_link(world: World) -> None:
+    """A link file, and a server that has what it leads to."""
+    page = raw(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(LINKED) + LINKED
+    )
+    world.unsure.script(page, page, page)
+    address = f"http://p{world.unsure.port}.linked.example.com/page"
+    link = f"[InternetShortcut]\nURL={address}\n".encode()
+    world.drop(Fate("linked.url", link, destinations=()))
+
+
+def go_on_to_what_is_linked(world: World) -> None:
+    world.go_on()
+    world.fates["linked.txt"] = Fate("linked.txt", LINKED)
 
 
 def leave_an_old_ledger(world: World) -> None:

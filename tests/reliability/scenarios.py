@@ -273,6 +273,13 @@ SCENARIOS = (
         inbox="deliver: [sure]",
     ),
     Scenario(
+        "a link that is followed",
+        ("link.fetched", "link.queued", *_LEDGER, "prepare.judged", "prepare.committed"),
+        beginnings.drop_a_link,
+        go_on=beginnings.go_on_to_what_is_linked,
+        inbox='deliver: [sure]\nlinks: {hosts: ["*.linked.example.com"], http: true}',
+    ),
+    Scenario(
         "a damaged ledger",
         (*_REBUILDING, *_STARTING, *_RECORDING),
         beginnings.damage_the_ledger,

@@ -29,6 +29,8 @@ CASES = [
     ("a file tried again", "retry.sidecar_removed"),
     ("a file tried again", "retry.fetched"),
     ("inboxd retry", "retry.requested"),
+    ("a link that is followed", "link.fetched"),
+    ("a link that is followed", "link.queued"),
     ("a file given up", "record.durable"),
     ("a file that changes before it is claimed", "unclaim.committed"),
 ]

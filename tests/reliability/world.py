@@ -58,7 +58,12 @@ destinations:
 
 
 def install_engine(folder: Path) -> None:
-    """Leave in `folder` a package whose engine `standin` reads the same text on every page."""
+    """Leave in `folder` a package whose engine `standin` reads the same text on every page.
+
+    Beside it stands a net in which `pN.linked.example.com` is port N of this machine, at an
+    address of the open internet.
+    """
+    (folder / "sitecustomize.py").write_text(_NET)
     (folder / "standin_for_inboxd.py").write_text(_ENGINE)
     information = folder / "standin_for_inboxd-1.0.dist-info"
     information.mkdir()
@@ -66,6 +71,30 @@ def install_engine(folder: Path) -> None:
     (information / "entry_points.txt").write_text(
         "[inboxd.ocr_engines]\nstandin = standin_for_inboxd:StandIn\n"
     )
+
+
+_NET = """
+import socket
+
+_resolve, _connect = socket.getaddrinfo, socket.create_connection
+
+
+def _resolve_ours(host, *arguments, **options):
+    if isinstance(host, str) and host.endswith(".linked.example.com"):
+        high, low = divmod(int(host[1:].partition(".")[0]), 256)
+        host = f"93.184.{high}.{low}"
+    return _resolve(host, *arguments, **options)
+
+
+def _connect_ours(address, *arguments, **options):
+    first, second, *rest = address[0].split(".")
+    if (first, second) == ("93", "184"):
+        address = ("127.0.0.1", int(rest[0]) * 256 + int(rest[1]))
+    return _connect(address, *arguments, **options)
+
+
+socket.getaddrinfo, socket.create_connection = _resolve_ours, _connect_ours
+"""
 
 
 class Starter(Protocol):
