@@ -29,12 +29,17 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in _DAMAGE
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds what is needed."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _BUSY
+
+
 def ledger_error(error: sqlite3.Error, path: str) -> LedgerError:
     """What an error of SQLite says about the ledger, with advice."""
     text = str(error)
     if is_damage(error):
         return damaged(path, text)
-    if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _BUSY:
+    if is_busy(error):
         who = holders(path)
         held = f"by {who}" if who else "by another program"
         return LedgerError(

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -27,13 +28,14 @@ from daemon.jobs.model import (
     new_id,
 )
 from daemon.jobs.rows import delivery_from, identity_columns, job_from, timings_json
-from daemon.jobs.soundness import is_damage, ledger_error, newer
+from daemon.jobs.soundness import is_busy, is_damage, ledger_error, newer
 from daemon.jobs.statements import migrations
 from daemon.jobs.store import Admitted, Committed, Failed, Results, Waiting
 from daemon.jobs.writer import SQL, GroupWriter, Transaction
 from daemon.limits import DEFAULT, Limits
 
 _BUSY_SECONDS = 10.0
+_BUSY_AGAIN = 0.01
 _PAGE = 500
 
 
@@ -293,10 +295,24 @@ def _open(path: str) -> sqlite3.Connection:
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait by itself where another connection does so just now."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > until:
+                raise
+            time.sleep(_BUSY_AGAIN)
+        else:
+            return
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
