@@ -146,11 +146,14 @@ class Intake:
         if path is not None and path != CANARY_NAME and not self._selection.takes(path):
             return
         with self._changed:
+            known = bool(self._hints)  # who waits for hints was told of the first
             if path is None or len(self._hints) >= _MOST_HINTS:
                 self._hints.clear()
                 self._scan_wanted = True
             elif path != CANARY_NAME:
                 self._hints[path] = hint.closed or self._hints.get(path, False)
+                if known:
+                    return
             self._changed.notify_all()
 
     def _run(self) -> None:

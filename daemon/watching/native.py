@@ -1,12 +1,10 @@
-"""Native events on Linux: watchdog's inotify reader with a lean mask and a callback of our own.
+"""Native events on Linux: hints from inotify with a lean mask, watches kept up as folders move.
 
-watchdog's observer would queue each event twice and hold back what follows a move out of the folder
-for half a second; here its reader thread (`InotifyFD`) calls us directly. See inotify(7).
+See inotify(7).
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import os
@@ -18,7 +16,6 @@ from watchdog.observers.inotify_c import (
     CallbackId,
     InotifyConstants,
     InotifyEvent,
-    InotifyFD,
     Mask,
     WatchDescriptor,
 )
@@ -26,6 +23,7 @@ from watchdog.observers.inotify_c import (
 from daemon.errors import EnvironmentFaultError
 from daemon.files import display, environment_fault
 from daemon.watching.inotify_limits import limit_fault
+from daemon.watching.inotify_reader import InotifyReader
 from daemon.watching.scan import folders_below, walk
 from daemon.watching.watcher import Hint, Lost, OnError, Sink, Skip
 
@@ -46,30 +44,6 @@ _BELOW_MASK = Mask(_MASK | InotifyConstants.IN_DONT_FOLLOW)
 _ARRIVED = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
 _CLOSED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
 _NO_WATCH = -1  # watchdog answers so, without an error, where we have no right to watch
-
-
-class _Reader(InotifyFD):
-    """watchdog's reader thread, which here says so when it ends before it is told to."""
-
-    def __init__(self, on_end: Callable[[OSError], None]) -> None:
-        try:
-            super().__init__()
-        except OSError:
-            # The inotify instance may be open already and the pipe beside it not.
-            with contextlib.suppress(AttributeError):
-                os.close(self._inotify_fd)
-            raise
-        self.name = "inotify"
-        self._on_end = on_end
-        # Until the thread reads, nobody but close() is there to release the descriptors.
-        self._is_reading = False
-
-    def run(self) -> None:
-        """Read events until stopped."""
-        try:
-            super().run()
-        except OSError as error:
-            self._on_end(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +69,7 @@ class NativeWatcher:
         self._recursive = recursive
         self._skip = skip
         self._on_error = on_error
-        self._reader: _Reader | None = None
+        self._reader: InotifyReader | None = None
         self._place: tuple[int, int] | None = None
         self._numbers = itertools.count(1)
         # Filled before the reader starts and from then on touched in its thread only.
@@ -108,7 +82,7 @@ class NativeWatcher:
     def start(self) -> None:
         """Begin to announce. Raises EnvironmentFaultError naming the limit that forbids it."""
         try:
-            self._reader = _Reader(self._ended)
+            self._reader = InotifyReader(self.on_event, self._ended)
         except OSError as error:
             raise limit_fault(error, "start watching") from error
         try:
@@ -150,7 +124,7 @@ class NativeWatcher:
 
     def on_event(self, event: InotifyEvent) -> None:
         """Take one event from the reader thread; a supervisor, nothing leaves it."""
-        self._supervise(lambda: self._handle(event))
+        self._supervise(self._handle, event)
 
     def on_queue_overflow(self) -> None:
         """Take the kernel's word that it dropped events: watch anew and ask for a scan."""
@@ -158,14 +132,14 @@ class NativeWatcher:
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """Take the end of a watch: its folder was removed or unmounted."""
-        self._supervise(lambda: self._forget(wd))
+        self._supervise(self._forget, wd)
 
-    def _supervise(self, handle: Callable[[], None]) -> None:
+    def _supervise(self, handle: Callable[..., None], *arguments: object) -> None:
         with self._handling:
             if self._stopped:
                 return
             try:
-                handle()
+                handle(*arguments)
             except Exception as error:  # noqa: BLE001  # one event may not end the watching
                 self._missed = self._missed or "error"
                 self._on_error(error)
@@ -191,7 +165,7 @@ class NativeWatcher:
             return
         if self._skip(event.name):
             return
-        path = os.path.join(watched.path, event.name)
+        path = b"%b/%b" % (watched.path, event.name) if watched.path else event.name
         if not event.mask & InotifyConstants.IN_ISDIR:
             self._announce(Hint(path, closed=bool(event.mask & _CLOSED)))
         elif self._recursive and event.mask & _ARRIVED:
@@ -295,4 +269,4 @@ class NativeWatcher:
         """The reader met an error that it cannot go on from."""
         self._blind = True
         self._on_error(environment_fault(error, f"watch {display(self._folder)}"))
-        self._supervise(lambda: self._lose_sight("error"))
+        self._supervise(self._lose_sight, "error")

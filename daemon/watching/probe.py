@@ -75,12 +75,11 @@ def _unseen(error: OSError, full: bytes, known: Identity | None) -> Look:
 def _look_inside(descriptor: int, *, ask_lease: bool) -> Look:
     # The writer may close between two calls: facts taken after the lease's answer are final.
     lease = _ask_lease(descriptor) if ask_lease else Lease.UNKNOWN
-    status = os.fstat(descriptor)
-    found = identity(status)
+    found = identity(os.fstat(descriptor))
     if lease is Lease.OPEN:
         return Look(FileKind.REGULAR, found, lease)
-    head = os.pread(descriptor, HEAD, 0)
     tail = os.pread(descriptor, TAIL, max(0, found.size - TAIL))
+    head = tail[:HEAD] if found.size <= TAIL else os.pread(descriptor, HEAD, 0)
     return Look(FileKind.REGULAR, found, lease, judge_ending(found.size, head, tail))
 
 

@@ -140,7 +140,7 @@ class TestTrouble:
         intake.start()
         assert intake.wait_idle(PATIENCE)
         reader = next(
-            thread for thread in threading.enumerate() if type(thread).__name__ == "_Reader"
+            thread for thread in threading.enumerate() if type(thread).__name__ == "InotifyReader"
         )
         group = next(iter(reader._watch_for_wd.values())).callbacks  # type: ignore[attr-defined]
         watcher = next(iter(group.values()))

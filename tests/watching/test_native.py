@@ -53,6 +53,19 @@ class TestClosed:
             assert hints.hints == [Hint(b"a")]
         assert hints.until(lambda: Hint(b"a", closed=True) in hints.hints)
 
+    def test_events_of_one_file_that_come_together_are_one(
+        self, tmp_path: Path, hints: Hints, watcher: NativeWatcher
+    ) -> None:
+        """A file that was made, written and closed while we were busy is announced once."""
+        with watcher._handling:
+            (tmp_path / "first").write_bytes(b"x")  # the reader has it in hand and waits
+            for number in range(10):
+                (tmp_path / f"{number}").write_bytes(b"x")
+                os.utime(tmp_path / f"{number}", (0, 0))
+        assert hints.has(b"9")
+        for number in range(1, 10):
+            assert hints.hints.count(Hint(b"%d" % number, closed=True)) == 1
+
     def test_renaming(self, tmp_path: Path, hints: Hints, watcher: NativeWatcher) -> None:
         """A rename into the folder is as good as closing."""
         (tmp_path / ".a").write_bytes(b"x")
@@ -130,10 +143,10 @@ class TestReader:
     ) -> None:
         """A reader that cannot go on says so, asks for a scan, and no longer counts as alive."""
 
-        def broken(reader: InotifyFD) -> list[object]:
+        def broken(reader: InotifyFD, size: int) -> bytes:
             raise OSError(errno.EIO, "broken")
 
-        monkeypatch.setattr(InotifyFD, "read_events", broken)
+        monkeypatch.setattr(InotifyFD, "_read_event_buffer", broken)
         watching = watcher_on(tmp_path, hints)
         watching.start()
         assert hints.until(lambda: Hint(None, lost="error") in hints.hints)
