@@ -110,7 +110,7 @@ class StructuredLog:
                 return
             if held:
                 known["repeats_held_back"] = held
-        if event in _ERRORS:
+        if event in _ERRORS or known.get("ok") is False:
             self._logger.error(event.value, **known)
         elif event in _WARNINGS:
             self._logger.warning(event.value, **known)

@@ -67,12 +67,16 @@ class Dispatch:
         self._clock = clock
 
     def replace_outlets(self, outlets: Mapping[str, Outlet]) -> None:
-        """Deliver to these destinations from now on, also what waits for its turn."""
+        """Deliver to these destinations from now on, also what waits for its turn or next attempt.
+
+        What could not reach a destination before is tried at once: its address may be right now.
+        """
         old, self._outlets = self._outlets, outlets
         for name, outlet in old.items():
             if name in outlets:
                 outlet.lane.hand_over(outlets[name].lane)
             outlet.lane.close()
+            self._destination_is_up(name)
 
     def prepare(self, flight: Flight, route: Route) -> None:
         """Claim and judge the file in the pool."""
@@ -169,7 +173,7 @@ class Dispatch:
             raise InboxdError("crowded", "too many deliveries wait", kind=Kind.TRANSIENT)
         with self._pool.waiting():
             lane.sleep(seconds, wake)
-        if wake.is_set():
+        if wake.is_set() or lane.closed:
             raise StoppedError
 
     def _supervise(self, job: Job, step: str, run: Callable[[], Change]) -> None:

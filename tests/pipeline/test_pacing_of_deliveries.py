@@ -88,10 +88,8 @@ def test_one_limit_on_bandwidth_holds_for_all_destinations(tmp_path: Path) -> No
         assert time.monotonic() - began >= 0.7
 
 
-def test_what_waits_for_its_turn_at_a_reload_goes_where_the_new_configuration_says(
-    tmp_path: Path,
-) -> None:
-    """Only what is under way ends as it began."""
+def test_what_waits_at_a_reload_goes_where_the_new_configuration_says(tmp_path: Path) -> None:
+    """What waits for its turn does, and so does what waits for its next attempt."""
     extra = "    concurrency: {max: 1, adaptive: false}\n"
     with Receiver(status(429, Retry_After="20")) as old, Receiver() as new:
         rest = http(old.url, extra).replace("max: 50ms", "max: 30s")
@@ -104,6 +102,22 @@ def test_what_waits_for_its_turn_at_a_reload_goes_where_the_new_configuration_sa
             )
             daemon.configure(DELIVER, http(new.url, extra))
             daemon.service.signalled(1)
-            daemon.wait_for(State.DONE, 3)
-            assert len(new.requests) == 3
+            jobs = daemon.wait_for(State.DONE, 4)
+            assert sorted(job.deliveries[0].attempts for job in jobs) == [1, 1, 1, 2]
+            assert len(new.requests) == 4
             assert len(old.requests) == 1
+
+
+def test_a_reload_mends_a_destination_that_was_down(tmp_path: Path) -> None:
+    """Files that were parked for long because of a mistake in the address go at once."""
+    slow = "retry: {attempts: 1, initial: 60s, max: 600s}"
+    usual = "retry: {attempts: 3, initial: 10ms, max: 50ms, give_up_after: 1h}"
+    with Receiver() as new:
+        rest = http("http://127.0.0.1:1/").replace(usual, slow)
+        with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
+            for number in range(3):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            daemon.wait_for(State.PARKED, 3)
+            daemon.configure(DELIVER, http(new.url))
+            daemon.service.signalled(1)
+            daemon.wait_for(State.DONE, 3)

@@ -19,6 +19,8 @@ Task = Callable[[], None]
 _BEHIND_PROBE: Final = 5.0
 """Seconds for which the others stay parked while one delivery tries a destination again."""
 _NOTICE: Final = 0.1
+_LOOK: Final = 0.5
+"""Seconds between two looks of one who sleeps at whether the lane is closed."""
 _AFTERWARDS: Final = 0.001
 
 
@@ -65,15 +67,20 @@ class Lane:
     def pause(self, seconds: float) -> None:
         """Begin nothing for so long."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 return
             self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
         timer = threading.Timer(seconds + _AFTERWARDS, self._go_on)
         timer.daemon = True
         timer.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether what comes back from a wait has no more business here."""
+        return self._closed
+
     def close(self) -> None:
-        """Have no pause hold up what waits, from now on; it is for the tasks to know better."""
+        """Have nothing wait here from now on; it is for the tasks to know better."""
         with self._lock:
             self._closed, self._paused_until = True, 0.0
         self._go_on()
@@ -113,10 +120,12 @@ class Lane:
             turn.wait(_NOTICE)
 
     def sleep(self, seconds: float, stop: threading.Event) -> None:
-        """Wait without holding a slot; ends at once when `stop` is set."""
+        """Wait without holding a slot; ends at once when `stop` is set, or soon after `close`."""
         self.release()
+        left = seconds
         try:
-            stop.wait(seconds)
+            while left > 0 and not self.closed and not stop.wait(min(left, _LOOK)):
+                left -= _LOOK
         finally:
             self.acquire(stop)
 
