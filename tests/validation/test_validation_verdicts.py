@@ -209,7 +209,13 @@ def test_every_code_of_the_table_is_reached(inspect: Inspect) -> None:
     section = CODES.read_text().partition("## Refusals of a file")[2].partition("\n## ")[0]
     documented = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     provoked = {row[0] for row in REFUSED}
-    elsewhere = {"type_not_accepted", "not_a_regular_file", "not_readable", "hard_link"}
+    elsewhere = {
+        "type_not_accepted",
+        "not_a_regular_file",
+        "not_readable",
+        "hard_link",
+        "link_file",
+    }
     assert documented == provoked | elsewhere | {"virus_found", "not_scanned"}
 
 
