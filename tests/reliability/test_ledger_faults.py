@@ -205,8 +205,8 @@ def test_a_ledger_that_another_program_holds_is_told(
         f"ledger = sqlite3.connect({str(house.ledger)!r}, isolation_level=None)\n"
         "ledger.execute('BEGIN IMMEDIATE'); print(flush=True); sys.stdin.read()"
     )
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", program], **pipes) as other:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
         with pytest.raises(LedgerError) as caught:
