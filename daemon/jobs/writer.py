@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -122,6 +123,7 @@ class GroupWriter:
                     troubled = True
                     self.on_trouble(fault)
                 self._impatient.wait(_RETRY_AFTER)
+                self._shrink()
                 continue
             break
         if troubled:
@@ -131,6 +133,11 @@ class GroupWriter:
                 operation.future.set_exception(operation.error)
             else:
                 operation.future.set_result(operation.result)
+
+    def _shrink(self) -> None:
+        """Give back what the log of commits takes, which may be just what the disk lacks."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _commit(self, group: list[Operation]) -> None:
         connection = self._connection
