@@ -90,7 +90,10 @@ class Discarding(Protocol):
     """A destination that can take away again what it was just given."""
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
-        """Remove one file that a benchmark delivered; tells whether it is gone."""
+        """Remove one file that a benchmark delivered; tells whether it is gone.
+
+        Raises DeliveryError where the server did not do it.
+        """
         ...
 
 
@@ -178,7 +181,7 @@ class _Series:
     report: Report
     stop: threading.Event
     workers: int
-    taken: list[Acknowledgement] = field(default_factory=list)
+    taken: list[tuple[Parcel, Acknowledgement]] = field(default_factory=list)
     failed: list[Parcel] = field(default_factory=list)
     lasted: list[float] = field(default_factory=list)
     errors: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -200,7 +203,7 @@ class _Series:
         self.clean_up()
         if not whole:
             return None
-        trips = [got.round_trip for got in self.taken if got.round_trip is not None]
+        trips = [got.round_trip for _, got in self.taken if got.round_trip is not None]
         return Row(
             size=content.size,
             workers=self.workers,
@@ -233,16 +236,16 @@ class _Series:
                 raise
         else:
             self.lasted.append(time.perf_counter() - began)
-            self.taken.append(acknowledgement)
+            self.taken.append((parcel, acknowledgement))
 
     def clean_up(self) -> None:
         """Take away what was delivered, or begun, where the destination can do that."""
         if isinstance(self.destination, Abandoning):
             self._each(self._abandon, self.failed)
-        gone = self._each(self._discard, self.taken)
+        gone = self._each(self._discard, [got for _, got in self.taken])
         self.report.left_behind += [
-            got.location or f"a {PREFIX}* file of {self.destination.name}"
-            for got, is_gone in zip(self.taken, gone, strict=True)
+            got.location or parcel.name
+            for (parcel, got), is_gone in zip(self.taken, gone, strict=True)
             if not is_gone
         ]
 

@@ -118,6 +118,7 @@ def test_what_stays_is_named(method: str, path: str, reply: Reply, asked: bool) 
         deletes = [request for request in receiver.requests if request.method == "DELETE"]
     assert [row.delivered for row in report.rows] == [2]
     assert len(report.left_behind) == 3
+    assert all(place.startswith(("http", "inboxd-bench-")) for place in report.left_behind)
     assert bool(deletes) is asked
 
 

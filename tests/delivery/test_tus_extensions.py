@@ -173,7 +173,8 @@ class TestTermination:
             destination = tus_destination(receiver.url)
             got = destination.deliver(parcel, lambda _: None, never())
             assert destination.discard(got)
-            assert not destination.discard(replace(got, location="https://elsewhere.example/1"))
+            with pytest.raises(DeliveryError):
+                destination.discard(replace(got, location="https://elsewhere.example/1"))
             destination.close()
             assert receiver.uploads == {}
 

@@ -16,7 +16,7 @@ from daemon.config.destinations import CloudinaryDestinationConfig
 from daemon.delivery.cloudinary import api
 from daemon.delivery.cloudinary.check import check_cloud
 from daemon.delivery.destination import JSON, Acknowledgement, Finding, Parcel, Progress
-from daemon.delivery.folder.hashing import hash_of
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.secret import read_secret
 from daemon.delivery.transport.adapter import round_trip_of
 from daemon.delivery.transport.body import boundary_for, file_changed, multipart, open_parcel
@@ -91,10 +91,7 @@ class CloudinaryDestination:
         )
         kind = answer.get("resource_type", "image")
         request = self._client.request("POST", f"{self._base}/{kind}/destroy", _FORM)
-        try:
-            response = self._client.send(request, urlencode(fields).encode())
-        except DeliveryError:
-            return False
+        response = self._client.send(request, urlencode(fields).encode())
         return self._client.answer(response).get("result") in ("ok", "not found")
 
     def close(self) -> None:

@@ -45,7 +45,6 @@ class S3Destination:
     def __init__(self, name: str, config: S3DestinationConfig, *, limits: Limits = DEFAULT) -> None:
         self.name = name
         self._config = config
-        self._limits = limits
         self._requests = ObjectRequests(name, config, _signer(name, config), limits)
         self._uploads = MultipartUploads(self._requests, config, limits)
         self._once = {"If-None-Match": "*"} if config.create_once else {}
@@ -83,10 +82,7 @@ class S3Destination:
     def discard(self, acknowledgement: Acknowledgement) -> bool:
         """Remove one file that a benchmark delivered; tells whether it is gone."""
         key = self._requests.bucket.key_at(acknowledgement.location or "")
-        try:
-            self._requests.delete(key)
-        except DeliveryError:
-            return False
+        self._requests.delete(key)
         return True
 
     def close(self) -> None:
@@ -194,7 +190,7 @@ class S3Destination:
         """Whether an object is what is to be delivered; tells the progress of it if so."""
         parcel = attempt.parcel
         part_size = part_size or part_size_for(parcel.size, self._config.part_size)
-        same = is_same(there, parcel, attempt.descriptor, part_size, self._limits)
+        same = is_same(there, parcel, attempt.descriptor, part_size, attempt.stop)
         if same:
             attempt.progress(parcel.size)
         return same

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
+import threading
 from typing import Final
 
 from daemon.delivery.destination import Parcel
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.s3.operations import Stored
-from daemon.files import block_buffer, environment_fault
-from daemon.limits import Limits
 
 DELIVERY: Final = "x-amz-meta-inboxd-delivery"
 SHA256: Final = "x-amz-meta-inboxd-sha256"
@@ -31,12 +30,12 @@ def checksum(sha256: str) -> str:
 
 
 def is_same(
-    stored: Stored, parcel: Parcel, descriptor: int, part_size: int, limits: Limits
+    stored: Stored, parcel: Parcel, descriptor: int, part_size: int, stop: threading.Event
 ) -> bool:
     """Whether an object has the parcel's size and content, as far as the store can tell.
 
     The proof is our mark or a sha256; where a store keeps neither, the ETag, for which the file is
-    read again. Raises EnvironmentFaultError where that fails.
+    read again. Raises what `hash_of` does.
     """
     headers = stored.headers
     if headers.get("Content-Length", "0") != str(parcel.size):
@@ -51,31 +50,17 @@ def is_same(
     if match is None:
         return False
     in_parts = match.group(2) is not None
-    whole = _etag(descriptor, parcel.size, part_size if in_parts else 0, limits.read_block)
+    whole = _etag(descriptor, parcel.size, part_size if in_parts else 0, stop)
     return whole == match.group(1) + (match.group(2) or "")
 
 
-def _etag(descriptor: int, size: int, part_size: int, block: int) -> str:
+def _etag(descriptor: int, size: int, part_size: int, stop: threading.Event) -> str:
     """The ETag that S3 gives unencrypted content: its MD5, or the MD5 of those of its parts."""
     if not part_size:
-        return _md5(descriptor, 0, size, block).hexdigest()
-    offsets = range(0, size, part_size)
-    digests = [_md5(descriptor, at, min(part_size, size - at), block).digest() for at in offsets]
+        return hash_of(descriptor, size, "md5", stop).hex()
+    digests = [
+        hash_of(descriptor, min(part_size, size - at), "md5", stop, offset=at)
+        for at in range(0, size, part_size)
+    ]
     whole = hashlib.md5(b"".join(digests), usedforsecurity=False)
     return f"{whole.hexdigest()}-{len(digests)}"
-
-
-def _md5(descriptor: int, offset: int, size: int, block: int) -> hashlib._Hash:
-    digest = hashlib.md5(usedforsecurity=False)
-    buffer = block_buffer(block)
-    end = offset + size
-    try:
-        while offset < end:
-            count = os.preadv(descriptor, [buffer[: min(block, end - offset)]], offset)
-            if not count:
-                break
-            digest.update(buffer[:count])
-            offset += count
-    except OSError as error:
-        raise environment_fault(error, "reading the file to compare it") from error
-    return digest

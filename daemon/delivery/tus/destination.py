@@ -22,7 +22,7 @@ from daemon.delivery.destination import (
     Progress,
     Resume,
 )
-from daemon.delivery.folder.hashing import hash_of
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.naming import facts_of
 from daemon.delivery.reach import all_well, failure, let_in, unknown
 from daemon.delivery.transport.adapter import round_trip_of
@@ -78,10 +78,7 @@ class TusDestination:
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
         """Remove one file that a benchmark delivered; tells whether it is gone."""
-        try:
-            return self._server.terminate(Upload(acknowledgement.location or ""), threading.Event())
-        except DeliveryError:
-            return False
+        return self._server.terminate(Upload(acknowledgement.location or ""), threading.Event())
 
     def check(self) -> list[Finding]:
         """Ask what the server can do, and begin an upload that is taken away again if it can."""
@@ -95,9 +92,7 @@ class TusDestination:
             return [*findings, failure(error)]
         said = ", ".join(sorted(offer.versions | offer.extensions)) or "nothing"
         if "creation" not in offer.extensions or not offer.speaks_ours:
-            message = (
-                f"uploads by tus {protocol.VERSION} are not on offer: the server names {said}"
-            )
+            message = f"uploads by tus {protocol.VERSION} are not on offer: the server names {said}"
             return [*findings, Finding("place", False, f"{message}; check `url`")]
         place = Finding("place", True, f"it speaks tus: {said}")
         if "termination" not in offer.extensions:  # what would be begun would stay

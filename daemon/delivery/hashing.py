@@ -12,19 +12,21 @@ from daemon.files import environment_fault
 from daemon.limits import MIB
 
 
-def hash_of(descriptor: int, size: int, algorithm: str, stop: threading.Event) -> bytes:
-    """The hash of the first `size` bytes of an open file.
+def hash_of(
+    descriptor: int, size: int, algorithm: str, stop: threading.Event, *, offset: int = 0
+) -> bytes:
+    """The hash of `size` bytes of an open file, from `offset` on.
 
     Raises StoppedError soon after `stop` is set, DeliveryError `file_changed` where the file is
     shorter, EnvironmentFaultError where our disk cannot be read.
     """
     found = hashlib.new(algorithm, usedforsecurity=False)
-    offset = 0
-    while offset < size:
+    end = offset + size
+    while offset < end:
         if stop.is_set():
             raise StoppedError
         try:
-            data = os.pread(descriptor, min(MIB, size - offset), offset)
+            data = os.pread(descriptor, min(MIB, end - offset), offset)
         except OSError as error:
             raise environment_fault(error, "reading the file to deliver it") from error
         if not data:
