@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
@@ -31,6 +30,7 @@ from daemon.observing.systemd import Notifier
 from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
+from daemon.signals import Signals
 
 _SHOW_EVERY = 1.0
 _SHOW_LONGER = 2 * _SHOW_EVERY
@@ -122,13 +122,13 @@ class Service:
             self._store, rebuilt = open_ledger(
                 self._state, routes_of(self.config), self._clock, self._limits, crashed=crashed
             )
-            self._store.on_damage = self._damaged
-            if rebuilt is not None:
-                self._log.emit(Event.LEDGER_REBUILT, **rebuilt.facts)
-            self._ends_before = _totals(self._store)
             try:
+                self._store.on_damage = self._damaged
+                if rebuilt is not None:
+                    self._log.emit(Event.LEDGER_REBUILT, **rebuilt.facts)
+                self._ends_before = _totals(self._store)
                 self._make_pipeline()
-                with _Signals(self):
+                with Signals(self.signalled):
                     return self._work(ready, work, judge)
             finally:
                 self._store.close()
@@ -363,27 +363,6 @@ class Service:
             crashpoint("reload.followed")
             self._log.emit(Event.DAEMON_RELOADED, ok=True, inboxes=sorted(config.inboxes))
         self._notifier.ready(self._status_line())
-
-
-class _Signals:
-    """Turns signals into requests to a service, in the main thread; elsewhere it does nothing."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._old: dict[int, object] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-            self._old[number] = signal.signal(number, self._handle)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self._service.signalled(number)
 
 
 def _spare_the_collector() -> None:

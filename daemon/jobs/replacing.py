@@ -48,7 +48,7 @@ def finish_replacing(folder: Path) -> Path | None:
         return None
     # From the file, so that a second attempt finds the same name.
     made = datetime.fromtimestamp(built.stat().st_mtime, UTC)
-    aside = folder / f"ledger.damaged-{made:%Y%m%dT%H%M%SZ}"
+    aside = folder / f"ledger.damaged-{made:%Y%m%dT%H%M%S.%fZ}"
     for suffix in _SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
             (folder / (LEDGER + suffix)).rename(aside.with_name(aside.name + suffix))

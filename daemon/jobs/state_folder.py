@@ -82,8 +82,11 @@ class StateFolder:
                 os.fsync(descriptor)
             try:
                 yield crashed
-            finally:
-                os.ftruncate(descriptor, 0)
+            except BaseException:
+                if not crashed:  # otherwise what a crash calls for may not have been done
+                    os.ftruncate(descriptor, 0)
+                raise
+            os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 
