@@ -16,6 +16,7 @@ import pytest
 
 from daemon.jobs.model import State
 from daemon.observing.events import Event
+from tests.faults.conftest import Mount, fill
 from tests.receiver import thinking
 from tests.reliability import LONG_RUN
 from tests.reliability.nursery import Programs
@@ -43,6 +44,33 @@ def test_two_daemons(tmp_path: Path, arrive: Arrive) -> None:
     assert code == _ALREADY_RUNNING, (tmp_path / "second").read_text()
     (arrivals.inbox / "b.bin").write_bytes(b"two")
     arrivals.check()
+
+
+@pytest.mark.reliability(
+    "Faults", "the disk of the log is full", "files go on; the log goes on when it can"
+)
+def test_a_full_log(tmp_path: Path, mount: Mount, nursery: Programs) -> None:
+    """What cannot be told is not told; that is no reason to stop."""
+    log = mount("logs") / "log"
+    for name in ("inbox", "done"):
+        (tmp_path / name).mkdir()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "state: state\ninboxes:\n  box: {path: inbox, done: done, accept: ['*/*'], read: none}\n"
+    )
+    pid = nursery.start("run", "-c", str(config), log=log)
+    try:
+        wait_until(lambda: log.exists() and b"daemon.ready" in log.read_bytes(), "the start")
+        filler = fill(log.parent)
+        for number in range(100):
+            (tmp_path / "inbox" / f"{number}.bin").write_bytes(b"%d" % number)
+        wait_until(lambda: len(os.listdir(tmp_path / "done")) == 200, "all to be done")
+        filler.unlink()
+        (tmp_path / "inbox" / "after.bin").write_bytes(b"after")
+        wait_until(lambda: b'"after.bin"' in log.read_bytes(), "the log to go on")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        assert nursery.wait(pid) == 0
 
 
 @pytest.fixture
