@@ -11,6 +11,9 @@ FIELDS = frozenset(
 )
 
 
+_OF_ONE_FILE = frozenset({"name", "stem", "path", "sha256", "job"})
+
+
 def check(template: str) -> None:
     """Raise ValueError where a template is malformed or names a field that does not exist."""
     try:
@@ -25,6 +28,11 @@ def check(template: str) -> None:
             raise ValueError(f"{{{name}}} is not known in {template!r}; use one of {known}")
         if conversion or (form and (name != "received" or "{" in form)):
             raise ValueError(f"only {{received:%Y/%m}} takes a format, in {template!r}")
+
+
+def tells_files_apart(template: str) -> bool:
+    """Whether what a template makes has to do with the one file, not only with its inbox or day."""
+    return any(name in _OF_ONE_FILE for _, name, _, _ in string.Formatter().parse(template))
 
 
 def render(template: str, facts: Mapping[str, str | int | datetime]) -> str:

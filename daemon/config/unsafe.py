@@ -1,4 +1,6 @@
-"""What a configuration allows and should not be left unsaid: it works, and it lets others in."""
+"""What a configuration allows and should not be left unsaid: it works, and it lets others in,
+or loses what was delivered before.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.children import confinement
+from daemon.config import template
 from daemon.config.auth import DigestAuth, NoAuth
-from daemon.config.destinations import DestinationConfig, ServerDestinationConfig
+from daemon.config.destinations import (
+    CloudinaryDestinationConfig,
+    DestinationConfig,
+    FolderDestinationConfig,
+    HttpDestinationConfig,
+    S3DestinationConfig,
+    ServerDestinationConfig,
+)
 from daemon.config.model import Config
 from daemon.config.section import Section
 
@@ -43,6 +53,7 @@ def unsafe(config: Config) -> Iterator[Unsafe]:
     yield from _secrets_for_all(config.ocr, "ocr", None)
     for name, destination in config.destinations.items():
         yield from _of_destination(name, destination)
+        yield from _one_name(name, destination)
         yield from _secrets_for_all(destination, f"destinations.{name}", name)
 
 
@@ -62,6 +73,30 @@ def _of_destination(name: str, destination: DestinationConfig) -> Iterator[Unsaf
     shown = not isinstance(getattr(destination, "auth", NoAuth()), NoAuth | DigestAuth)
     if shown and isinstance(url, str) and _in_clear(url):
         yield _secret_in_clear(url, f"destinations.{name}.url", name)
+
+
+def _one_name(name: str, destination: DestinationConfig) -> Iterator[Unsafe]:
+    """A destination where files replace each other, because all of them get the same name."""
+    match destination:
+        case HttpDestinationConfig(method="PUT", url=pattern):
+            key = "url"
+        case S3DestinationConfig(create_once=False, key=pattern):
+            key = "key"
+        case FolderDestinationConfig(collision="overwrite", name=pattern):
+            key = "name"
+        case CloudinaryDestinationConfig(overwrite=True, public_id=pattern) if pattern:
+            key = "public_id"
+        case _:
+            return
+    if pattern.endswith("/") or template.tells_files_apart(pattern):
+        return
+    yield Unsafe(
+        "one_name_for_all",
+        "each file replaces the one before, since all get the same name; put a field such as "
+        "{name} or {sha256} into it",
+        f"destinations.{name}.{key}",
+        name,
+    )
 
 
 def _secrets_for_all(section: Section, key: str, destination: str | None) -> Iterator[Unsafe]:

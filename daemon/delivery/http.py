@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
 
 import requests
 
@@ -23,9 +22,6 @@ from daemon.delivery.transport.client import Client
 from daemon.delivery.transport.credentials import credentials_of
 from daemon.errors import StoppedError
 from daemon.limits import DEFAULT, Limits
-
-_OWN: Final = ("name", "path", "sha256", "job")
-"""Fields that no two files of a benchmark share."""
 
 
 class HttpDestination:
@@ -117,7 +113,7 @@ class HttpDestination:
         )
 
     def _names_files(self) -> bool:
-        return self._config.method == "POST" or any(f"{{{n}" in self._url for n in _OWN)
+        return self._config.method == "POST" or template.tells_files_apart(self._url)
 
     def _location(self, response: requests.Response) -> str | None:
         """Where the server says that the file is, without the secrets that it repeats."""

@@ -53,6 +53,28 @@ def test_certificates_that_are_not_verified(tmp_path: Path) -> None:
     assert found == [("tls_unverified", "archive")]
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"type": "s3", "bucket": "receipts", "key": "latest"}, True),
+        ({"type": "s3", "bucket": "receipts", "key": "'{inbox}/{received:%Y}'"}, True),
+        ({"type": "s3", "bucket": "receipts", "key": "latest", "create_once": "true"}, False),
+        ({"type": "s3", "bucket": "receipts", "key": "'{inbox}/{stem}'"}, False),
+        ({"type": "s3", "bucket": "receipts", "key": "in/"}, False),
+        ({"type": "http", "method": "PUT", "url": "https://x.example/in"}, True),
+        ({"type": "http", "method": "PUT", "url": "https://x.example/in/"}, False),
+        ({"type": "http", "method": "PUT", "url": "'https://x.example/{sha256}'"}, False),
+        ({"type": "http", "url": "https://x.example/in"}, False),
+        ({"type": "folder", "path": "disk", "name": "one", "collision": "overwrite"}, True),
+        ({"type": "folder", "path": "disk", "name": "one"}, False),
+    ],
+)
+def test_files_that_replace_each_other(tmp_path: Path, keys: dict[str, str], told: bool) -> None:
+    """One name for all files is most often a field that was forgotten."""
+    found = codes(tmp_path, http(**keys))
+    assert found == ([("one_name_for_all", "archive")] if told else [])
+
+
 def test_a_secret_that_everyone_may_read(tmp_path: Path) -> None:
     """A file for all is no secret; one that is not there is for others to tell."""
     text = http(type="http", url="https://x.example/", auth="{type: bearer, token_file: token}")
