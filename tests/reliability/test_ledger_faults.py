@@ -18,6 +18,7 @@ from daemon.clock import SystemClock
 from daemon.config.load import load
 from daemon.errors import LedgerError
 from daemon.jobs import sqlite_store
+from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.jobs.state_folder import StateFolder
 from daemon.observing.events import Event
@@ -190,6 +191,51 @@ def test_a_ledger_that_is_lost_is_made_anew(house: House, how: str, outcome: Out
             **told[0]
         )
     )
+
+
+@pytest.mark.reliability(
+    "Faults", "the ledger: its history is overwritten", "what was delivered is not sent again"
+)
+def test_deliveries_that_can_still_be_read_are_not_made_again(house: House) -> None:
+    """The parked file goes to the server that is missing, and to no other."""
+    _merge(house)
+    with sqlite3.connect(house.ledger) as ledger:
+        (page,) = ledger.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'history'"
+        ).fetchone()
+    ledger.close()
+    with house.ledger.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"noise" * 100)
+    house.daemon.start()
+    (parked,) = house.daemon.wait_for(State.PARKED)
+    house.daemon.service._store.write([TakenUp(parked.id)])
+    house.daemon.service._pipeline.coordinator.nudge()
+    house.daemon.wait_for(State.DONE, 5)
+    (told,) = house.daemon.log.of(Event.LEDGER_REBUILT)
+    house.daemon.stop()
+    assert told["salvaged"] == 5
+    assert {job.name for job in house.daemon.jobs()} == {*NAMES, "new.bin"}
+    contents = [request.sha256 for request in house.sure.requests]
+    assert len(contents) == len(set(contents)) == 5
+    assert house.faults() == []
+
+
+def test_a_start_that_fails_leaves_the_rest_to_the_next(house: House) -> None:
+    """That the last end was a crash is not forgotten by one that could do nothing about it."""
+    state = StateFolder(house.state)
+
+    def fail() -> None:
+        with state.lock() as crashed:
+            assert crashed
+            raise LedgerError("ledger_locked", "not now")
+
+    with pytest.raises(LedgerError):
+        fail()
+    with state.lock() as crashed:
+        assert crashed
+    with state.lock() as crashed:
+        assert not crashed
 
 
 @pytest.mark.reliability(
