@@ -13,9 +13,12 @@ from daemon.config.section import Section
 from daemon.config.units import Count, Duration, LocalPath, Rate, Size, Wait
 from daemon.config.words import (
     AnswerPath,
+    BucketName,
+    CloudName,
     HeaderName,
     HeaderValue,
     MetadataKey,
+    Region,
     Template,
     Url,
 )
@@ -124,12 +127,12 @@ class S3DestinationConfig(ServerDestinationConfig):
     """A bucket of Amazon S3 or of any store that speaks its protocol."""
 
     type: Literal["s3"]
-    bucket: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$")
+    bucket: BucketName
     key: Template = Field(
         "{inbox}/{received:%Y/%m}/{sha256}-{name}", description="template of the object's key"
     )
     endpoint: Url | None = Field(None, description="default: Amazon's for the region")
-    region: str = Field("us-east-1", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    region: Region = "us-east-1"
     path_style: bool = Field(
         default=False, description="the bucket in the path, not in the host's name"
     )
@@ -237,7 +240,7 @@ class CloudinaryDestinationConfig(ServerDestinationConfig):
     """A cloud of Cloudinary: by an unsigned preset, or signed with a key."""
 
     type: Literal["cloudinary"]
-    cloud: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    cloud: CloudName
     upload_preset: str | None = None
     api_key: str | None = None
     api_secret_file: LocalPath | None = None

@@ -144,11 +144,11 @@ def _message(detail: ErrorDetails, annotation: Any) -> str:
         case "too_short":
             return "the list is empty; name at least one, or leave the key out"
         case "greater_than":
-            return f"must be more than {context['gt']:g}"
+            return f"must be more than {context['gt']:.15g}"
         case "greater_than_equal":
-            return f"must be {context['ge']:g} or more"
+            return f"must be {context['ge']:.15g} or more"
         case "less_than_equal":
-            return f"must be {context['le']:g} or less"
+            return f"must be {context['le']:.15g} or less"
     return _PLAINLY.get(detail["type"], f"cannot be used: {detail['msg'].lower()}")
 
 

@@ -12,6 +12,9 @@ from daemon.config import answer_path, template
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _MEDIA_RANGE = re.compile(r"\*/\*|[\w.+-]+/(?:\*|[\w.+-]+)")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CLOUD = re.compile(r"[A-Za-z0-9_-]+")
 _MISNOMERS = {
     "image/jpg": "image/jpeg",
     "image/tif": "image/tiff",
@@ -65,6 +68,33 @@ def check_header_value(text: str) -> str:
     return text
 
 
+def check_bucket(text: str) -> str:
+    """A bucket's name; raises ValueError for what is none at any store."""
+    if _BUCKET.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is no bucket; its name has 3 to 63 letters, digits, dots, hyphens and "
+            "underscores, with a letter or digit at both ends"
+        )
+    return text
+
+
+def check_region(text: str) -> str:
+    """A region's name; raises ValueError otherwise."""
+    if _REGION.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no region; write it like eu-central-1")
+    return text
+
+
+def check_cloud(text: str) -> str:
+    """The name of a cloud of Cloudinary; raises ValueError otherwise."""
+    if _CLOUD.fullmatch(text) is None:
+        raise ValueError(
+            f"{text!r} is no cloud; its name, which the console shows, has letters, digits, "
+            "hyphens and underscores"
+        )
+    return text
+
+
 def check_metadata_key(text: str) -> str:
     """A key of tus metadata (tus 1.0, Upload-Metadata); raises ValueError otherwise."""
     if not text.isascii() or not text.isprintable() or not text or set(text) & {" ", ","}:
@@ -103,6 +133,9 @@ Url = Annotated[
 ]
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]
+BucketName = Annotated[str, AfterValidator(check_bucket), Field(examples=["receipts"])]
+Region = Annotated[str, AfterValidator(check_region), Field(examples=["eu-central-1"])]
+CloudName = Annotated[str, AfterValidator(check_cloud), Field(examples=["demo"])]
 MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 NamePattern = Annotated[str, AfterValidator(check_name_pattern)]
 MediaRange = Annotated[str, AfterValidator(check_media_range)]

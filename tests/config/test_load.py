@@ -256,6 +256,24 @@ class TestKeys:
         keys = {"type": "http", "url": "https://example.com/in"} | {key: value}
         assert said in "\n".join(complaints(tmp_path, http(**keys)))
 
+    @pytest.mark.parametrize(
+        ("kind", "key", "value", "said"),
+        [
+            ("s3", "bucket", "my bucket", "'my bucket' is no bucket; its name has 3 to 63"),
+            ("s3", "region", "Frankfurt am Main", "is no region; write it like eu-central-1"),
+            ("s3", "part_size", "1MB", "must be 5242880 or more"),
+            ("cloudinary", "cloud", "a/b", "'a/b' is no cloud; its name, which the console shows"),
+        ],
+    )
+    def test_a_bad_name_at_a_provider(
+        self, tmp_path: Path, kind: str, key: str, value: str, said: str
+    ) -> None:
+        """What a name looks like is told in words."""
+        needed = {"s3": {"bucket": "receipts"}, "cloudinary": {"cloud": "c", "upload_preset": "p"}}
+        (only,) = complaints(tmp_path, http(type=kind, **{**needed[kind], key: value}))
+        assert said in only
+        assert f"destinations.archive.{key}: " in only
+
     def test_a_destination_type_that_does_not_exist(self, tmp_path: Path) -> None:
         """A typing mistake is met with the nearest name that there is."""
         (only,) = complaints(tmp_path, http(type="webdaw"))

@@ -454,7 +454,7 @@ def test_the_sidecar_says_where_the_asset_is(receiver: CloudinaryReceiver, tmp_p
         ({**UNSIGNED, "api_secret_env": "SECRET"}, "needs its api_key"),
         ({**UNSIGNED, "overwrite": True}, "needs signed uploads"),
         ({**UNSIGNED, "chunk_size": "5MB"}, "write 6MB or more"),
-        ({**UNSIGNED, "cloud": "a/b"}, "pattern"),
+        ({**UNSIGNED, "cloud": "a/b"}, "is no cloud"),
     ],
 )
 def test_configurations_that_cannot_work(options: dict[str, object], advice: str) -> None:
