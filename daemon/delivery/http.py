@@ -6,6 +6,7 @@ import base64
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import requests
@@ -19,7 +20,7 @@ from daemon.delivery.reach import all_well, unknown
 from daemon.delivery.transport.adapter import round_trip_of
 from daemon.delivery.transport.body import Envelope, boundary_for, multipart, open_parcel
 from daemon.delivery.transport.client import Client
-from daemon.delivery.transport.credentials import credentials_of
+from daemon.delivery.transport.credentials import credentials_of, private_fields
 from daemon.errors import StoppedError
 from daemon.limits import DEFAULT, Limits
 
@@ -38,12 +39,13 @@ class HttpDestination:
         self._url = config.url
         if config.method == "PUT" and config.url.endswith("/"):
             self._url += "{name}"
+        known = credentials_of(config.auth, f"destinations.{name}.auth")
         self._client = Client(
             name,
             config,
             config.url,
             headers=config.headers,
-            credentials=credentials_of(config.auth, f"destinations.{name}.auth"),
+            credentials=replace(known, secrets=(*known.secrets, *private_fields(config.data))),
             limits=limits,
         )
 

@@ -211,6 +211,18 @@ def test_an_answer_that_repeats_the_secret_is_kept_without_it(
         assert CANARY not in str(kept)
 
 
+def test_an_answer_that_repeats_the_form_is_kept_without_its_key(tmp_path: Path) -> None:
+    """Many forms have their key in a field; the other fields are no secrets."""
+    echo = json.dumps({"form": {"api_key": CANARY, "source": "scanner-2"}}).encode()
+    with Receiver(ok(body=echo)) as receiver:
+        data = {"api_key": CANARY, "source": "scanner-2", "token": "{sha256}"}
+        destination = http_destination(receiver.url, data=data)
+        parcel = parcel_of(write(tmp_path, b"content"))
+        answer = destination.deliver(parcel, lambda _: None, never()).response
+        destination.close()
+    assert answer == {"form": {"api_key": "[redacted]", "source": "scanner-2"}}
+
+
 def test_environment_is_not_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither proxies nor netrc of the environment change where a file and a secret go."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from daemon.config.auth import Auth, BasicAuth, BearerAuth, DigestAuth, HeaderAuth, NoAuth
@@ -15,6 +16,7 @@ from daemon.errors import ConfigError, Problem
 
 _SHORTEST = 8
 """Characters; what is shorter is no secret, and would be found everywhere."""
+_SECRET_WORDS: Final = ("key", "token", "secret", "pass", "auth", "signature", "credential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,20 @@ def private_texts(headers: Mapping[str, str], url: str) -> tuple[bytes, ...]:
     pieces = urlsplit(url).query.replace("&", "=").split("=")
     found = {text for text in (*values, *pieces) if len(text) >= _SHORTEST and "{" not in text}
     return tuple({text.encode() for text in found} | {json.dumps(t)[1:-1].encode() for t in found})
+
+
+def private_fields(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of form fields that are secrets by their names, as in `{api_key: ...}`.
+
+    Many forms have their key so. A template is none, nor is what is short.
+    """
+    return tuple(
+        text
+        for name, text in fields.items()
+        if any(word in name.lower() for word in _SECRET_WORDS)
+        and len(text) >= _SHORTEST
+        and "{" not in text
+    )
 
 
 def credentials_of(auth: Auth, where: str) -> Credentials:
