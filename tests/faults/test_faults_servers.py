@@ -96,7 +96,7 @@ def test_thirty_hours(tmp_path: Path, outcome: Outcome) -> None:
     "slows down; all delivered, once",
 )
 def test_a_storm_of_429(tmp_path: Path, outcome: Outcome) -> None:
-    """Twenty files to a server that takes one in four until the thirtieth request."""
+    """Twelve files to a server that takes one in four until the twentieth request."""
     lock = threading.Lock()
     number = 0
 
@@ -110,12 +110,12 @@ def test_a_storm_of_429(tmp_path: Path, outcome: Outcome) -> None:
     with Receiver(otherwise=stormy) as receiver:
         rest = http(receiver.url)
         with Daemon(tmp_path, inbox="deliver: [server]", rest=rest) as daemon:
-            for each in range(20):
+            for each in range(12):
                 daemon.drop(f"{each}.bin", b"%d" % each)
-            daemon.wait_for(State.DONE, 20, 60)
-            assert len(receiver.contents) == 20
+            daemon.wait_for(State.DONE, 12, 60)
+            assert len(receiver.contents) == 12
             assert not daemon.jobs(State.FAILED)
-        outcome(f"{number} requests for 20 files")
+        outcome(f"{number} requests for 12 files")
 
 
 @pytest.mark.reliability(
