@@ -241,6 +241,8 @@ class _Calls:
         if self._disk.change(_path_of(descriptor)):
             self._disk.synced(descriptor)
 
+    fdatasync = fsync
+
     def rename(self, source: bytes, target: bytes) -> None:
         """As os.rename."""
         if not self._disk.change(target):
