@@ -83,7 +83,7 @@ def test_secret_that_is_missing() -> None:
         ({"endpoint": "https://example.com/{name}"}, "one address"),
         ({"part_size": "4MiB"}, "greater than or equal"),
         ({"part_size": "6GiB"}, "less than or equal"),
-        ({"bucket": "a/b"}, "match"),
+        ({"bucket": "a/b"}, "is no bucket"),
         ({"storage_class": "a\nb"}, "one line"),
         ({"metadata": {"a b": "x"}}, "metadata"),
     ],
