@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
-from daemon.errors import EnvironmentFaultError
+from daemon.errors import EnvironmentFaultError, InboxdError
 from daemon.observing.health import Health
+
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
 
 
 class Endpoint:
@@ -22,7 +27,7 @@ class Endpoint:
     ) -> None:
         host, _, port = listen.rpartition(":")
         host = host.strip("[]")
-        server = _ServerOfIPv6 if ":" in host else ThreadingHTTPServer
+        server = _ServerOfIPv6 if ":" in host else _Server
         try:
             self._server = server((host, int(port)), _handler(metrics, health))
         except OSError as error:
@@ -55,7 +60,14 @@ class Endpoint:
         self._server.server_close()
 
 
-class _ServerOfIPv6(ThreadingHTTPServer):
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell what is wrong with us; a client that hung up is no event of the daemon."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _ServerOfIPv6(_Server):
     address_family = socket.AF_INET6
 
 
@@ -68,7 +80,7 @@ def _handler(
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":
-                self._answer(HTTPStatus.OK, "text/plain; version=0.0.4", metrics())
+                self._tell_metrics()
             elif path in ("/healthz", "/readyz"):
                 state = health()
                 good = state.healthy if path == "/healthz" else state.ready
@@ -80,6 +92,13 @@ def _handler(
 
         def do_HEAD(self) -> None:
             self.do_GET()
+
+        def _tell_metrics(self) -> None:
+            try:
+                self._answer(HTTPStatus.OK, _METRICS, metrics())
+            except InboxdError as error:
+                reason = f"{error.code}: {error.message}\n".encode()
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", reason)
 
         def _answer(self, status: HTTPStatus, media_type: str, body: bytes) -> None:
             self.send_response(status)
