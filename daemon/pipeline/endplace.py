@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.files import make_folder, unlink_if_there
 from daemon.jobs.model import Job
-from daemon.sidecar.names import sidecar_name, target_name
+from daemon.sidecar.names import numbered, sidecar_name, target_name
 from daemon.sidecar.read import DamagedSidecarError, read
+
+_LONGEST_PLACE = 4096 - 2 - 255
+"""Bytes of a folder's path in which a name of any length can be opened (PATH_MAX of Linux)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,13 @@ class NameChooser:
 
     def __init__(self) -> None:
         self._reserved: set[bytes] = set()
-        self._made: set[bytes] = set()
+        self._parents: dict[tuple[bytes, bytes], bytes] = {}
 
     def choose(self, folder: bytes, job: Job) -> bytes:
         """A name, relative to `folder`, that neither the disk nor the group has taken."""
         parent, base = os.path.split(job.path)
+        parent = self._parent(folder, parent)
         place = os.path.join(folder, parent) if parent else folder
-        if place not in self._made:
-            make_folder(place, 0o750)
-            self._made.add(place)
 
         def taken(name: bytes) -> bool:
             path = place + b"/" + name
@@ -64,6 +67,40 @@ class NameChooser:
         self._reserved.add(place + b"/" + chosen)
         self._reserved.add(place + b"/" + sidecar_name(chosen, job.id))
         return os.path.join(parent, chosen) if parent else chosen
+
+    def _parent(self, folder: bytes, parent: bytes) -> bytes:
+        """The folder below `folder` for files that lay in `parent`; it is made where it is missing.
+
+        It has the same path, unless a file has the name of a folder on the way. Where a path would
+        be too long to be opened, it is `folder` itself.
+        """
+        found = self._parents.get((folder, parent))
+        if found is None:
+            fits = len(folder) + 1 + len(parent) <= _LONGEST_PLACE
+            found = self._beside_files(folder, parent) if fits else b""
+            make_folder(os.path.join(folder, found) if found else folder, 0o750)
+            self._parents[folder, parent] = found
+        return found
+
+    def _beside_files(self, folder: bytes, parent: bytes) -> bytes:
+        """The path with a number after each name that a file has already."""
+        found = b""
+        for name in filter(None, parent.split(b"/")):
+            found = next(
+                path
+                for path in (os.path.join(found, each) for each in _with_numbers(name))
+                if not self._is_file(os.path.join(folder, path))
+            )
+        return found
+
+    def _is_file(self, path: bytes) -> bool:
+        return path in self._reserved or (os.path.lexists(path) and not os.path.isdir(path))
+
+
+def _with_numbers(name: bytes) -> Iterator[bytes]:
+    yield name
+    for number in itertools.count(2):
+        yield numbered(name, number)
 
 
 def clear_origin(folder: bytes, job: Job, end: EndPlace) -> bytes | None:

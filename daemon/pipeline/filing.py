@@ -24,6 +24,7 @@ from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
     display,
     environment_fault,
+    is_environment,
     is_same,
     move_new,
     rename_new,
@@ -130,10 +131,22 @@ class Filer:
             self._unfiled(group, error.fault)
         except OSError as error:
             place = display(os.fsencode(error.filename)) if error.filename else "a file"
-            self._unfiled(group, environment_fault(error, f"filing {place}").fault)
+            fault = environment_fault(error, f"filing {place}").fault
+            if _is_of_all(error, group):
+                self._unfiled(group, fault)
+            else:
+                self._single_out(group, fault)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the filing
             fault = Fault("internal_error", f"{type(error).__name__}: {error}", Kind.ENVIRONMENT)
-            self._unfiled(group, fault)
+            self._single_out(group, fault)
+
+    def _single_out(self, group: list[Filing], fault: Fault) -> None:
+        """What is in the way of one file must hold up no other: each is filed by itself."""
+        if len(group) == 1:
+            self._unfiled(group, fault, _LOOK_AGAIN)
+            return
+        for filing in group:
+            self._supervise([filing])
 
     def _file(self, filings: list[Filing]) -> None:
         group = [filing for filing in filings if self._is_reachable(filing)]
@@ -251,6 +264,17 @@ class Filer:
                 unlink_if_there(filing.places.reading(filing.job.id))
         crashpoint("file.cleared")
         self._filed([filing for filing, _ in placed])
+
+
+def _is_of_all(error: OSError, group: Sequence[Filing]) -> bool:
+    """Whether an error is the trouble of a disk or the machine, and not of one file's own place.
+
+    Rights that are missing may be those of one folder below.
+    """
+    if error.errno in (errno.EACCES, errno.EPERM):
+        ends = {filing.places.folder(filing.ending.folder) for filing in group}
+        return not all(os.access(end, os.W_OK | os.X_OK) for end in ends)
+    return is_environment(error)
 
 
 def _clear_origin(filing: Filing, end: EndPlace) -> bytes | None:

@@ -37,6 +37,12 @@ def target_name(name: bytes, job: str, taken: Callable[[bytes], bool]) -> bytes:
     raise AssertionError("the candidates never end")
 
 
+def numbered(name: bytes, number: int) -> bytes:
+    """A folder's name with a number, for one whose name a file has: `2024~2`."""
+    tail = b"~%d" % number
+    return _cut(name, _LONGEST - len(tail)) + tail
+
+
 def _candidates(name: bytes, job: str) -> Iterator[bytes]:
     yield name
     digits = _digits(job)
