@@ -91,6 +91,14 @@ def display(name: bytes) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def exact(name: bytes) -> str:
+    """A name for programs: text as it is; what is not UTF-8 as `display` shows it."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return display(name)
+
+
 def open_regular(path: bytes) -> int:
     """Open a regular file for reading without following a link or waiting for a writer.
 
@@ -234,7 +242,12 @@ def rename_new(source: bytes, target: bytes) -> None:
         code = ctypes.get_errno()
         if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
             raise OSError(code, os.strerror(code), os.fsdecode(target))
-    os.link(source, target, follow_symlinks=False)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        if not is_one_file(source, target):  # as after a crash between the two steps
+            raise
+    crashpoint("rename.linked")
     os.unlink(source)
 
 
@@ -286,6 +299,14 @@ def is_same(one: bytes, other: bytes) -> bool:
     if not stat.S_ISREG(first.st_mode):
         return stat.S_ISREG(second.st_mode) and second.st_size == 0
     return stat.S_ISREG(second.st_mode) and filecmp.cmp(one, other, shallow=False)
+
+
+def is_one_file(one: bytes, other: bytes) -> bool:
+    """Whether two names are there and belong to one file."""
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False
 
 
 def copy_durably(source: bytes, target: bytes) -> None:

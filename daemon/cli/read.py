@@ -14,7 +14,7 @@ import typer
 from daemon.cli.output import Exit, complain, progress_bar, show_table, write_bytes
 from daemon.cli.program import AsJson
 from daemon.errors import EnvironmentFaultError, Fault, InboxdError, Kind
-from daemon.files import display
+from daemon.files import exact
 
 if TYPE_CHECKING:
     from daemon.children.asking import Answerer
@@ -203,7 +203,7 @@ def _open(path: bytes) -> int:
 
 def _unknown(path: bytes) -> JSON:
     names = ("size", "sha256", "media_type", "received", "modified")
-    return {"name": display(os.path.basename(path)), "path": display(path)} | dict.fromkeys(names)
+    return {"name": exact(os.path.basename(path)), "path": exact(path)} | dict.fromkeys(names)
 
 
 def _facts(path: bytes, descriptor: int, stop: threading.Event) -> JSON:

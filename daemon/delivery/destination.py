@@ -47,6 +47,7 @@ class ForgetfulResume:
 class Parcel:
     """What is delivered: the facts of one file and a way to its content.
 
+    `name` and `path` are as in the inbox, bytes that are no text as lone surrogates (PEP 383).
     `open` gives a fresh descriptor at offset 0, which the caller closes; every attempt opens anew.
     `idempotency_key` is the same for every attempt of a job at one destination, also after a crash.
     `throttle` is a limit that all destinations share, to be asked beside the destination's own.

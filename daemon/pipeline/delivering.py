@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,6 @@ from daemon.crashpoints import crashpoint
 from daemon.delivery.destination import Parcel
 from daemon.delivery.pacing import attempts
 from daemon.errors import DeliveryError
-from daemon.files import display
 from daemon.jobs.changes import DeliveryChanged
 from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
 from daemon.jobs.store import JobStore
@@ -102,8 +102,8 @@ def parcel_of(job: Job, places: Places, outlet: Outlet, store: JobStore) -> Parc
     return Parcel(
         job=job.id,
         inbox=job.inbox,
-        name=display(job.basename),
-        path=job.name,
+        name=os.fsdecode(job.basename),
+        path=os.fsdecode(job.path),
         size=preparation.size,
         sha256=preparation.sha256 or "",
         media_type=preparation.media_type or "application/octet-stream",

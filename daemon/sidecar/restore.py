@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from daemon.errors import Fault, Kind
-from daemon.files import Identity, display, identity
+from daemon.files import Identity, display, exact, identity
 from daemon.jobs.model import (
     Delivery,
     DeliveryState,
@@ -63,8 +63,11 @@ def job_of(facts: Mapping[str, Any], sidecar: bytes, folder: str, name: bytes) -
 
 
 def _path(shown: str, name: bytes) -> bytes:
-    """The path in the inbox; where it was not UTF-8 the original still has it as it was."""
-    return name if display(name) == shown else os.fsencode(shown)
+    """The path in the inbox; where it was not UTF-8 the original still has it as it was.
+
+    Sidecars of earlier versions have it as `display` shows it.
+    """
+    return name if shown in (exact(name), display(name)) else os.fsencode(shown)
 
 
 def _identity(sidecar: bytes, name: bytes, facts: model.FileFacts) -> Identity:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from daemon.clock import iso
 from daemon.errors import Fault
-from daemon.files import display
+from daemon.files import exact
 from daemon.jobs.model import Delivery, Ending, Job, ReadingState
 
 JSON = Any
@@ -67,8 +67,8 @@ def file_facts(
     return {
         "media_type": media_type,
         "modified": iso(modified),
-        "name": display(os.path.basename(path)),
-        "path": display(path),
+        "name": exact(os.path.basename(path)),
+        "path": exact(path),
         "received": iso(received),
         "sha256": sha256,
         "size": size,

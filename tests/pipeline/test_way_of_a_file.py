@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -289,6 +291,48 @@ def test_hostile_names_go_through_like_any_other(tmp_path: Path, name: bytes) ->
         assert name in names
         assert len(names) == 2
         assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two\nlines.bin",
+        "9.41.00\u202fAM.bin",
+        "\u202egnp.bin",
+        "family \U0001f468\u200d\U0001f469.bin",
+        r"a\nb.bin",
+    ],
+)
+def test_a_name_is_told_as_it_is(tmp_path: Path, name: str) -> None:
+    """Destinations and sidecar have the very name, also one that would not be printed."""
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    rest = http("URL", "    method: PUT\n") + f"  disk: {{type: folder, path: {archive}}}\n"
+    with Receiver() as receiver:
+        url = f"{receiver.url}in/"
+        with Daemon(
+            tmp_path, inbox="deliver: [server, disk]", rest=rest.replace("URL", url)
+        ) as daemon:
+            daemon.drop(name)
+            daemon.wait_for(State.DONE)
+        (request,) = receiver.requests
+    assert unquote(request.path) == f"/in/{name}"
+    assert os.listdir(archive) == [name]
+    facts = json.loads((daemon.done / f"{name}.json").read_bytes())
+    assert (facts["file"]["name"], facts["file"]["path"]) == (name, name)
+
+
+def test_a_name_that_is_no_text_keeps_its_bytes(tmp_path: Path) -> None:
+    """A folder has the bytes, a sidecar says them escaped."""
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    rest = f"destinations:\n  disk: {{type: folder, path: {archive}}}\n"
+    with Daemon(tmp_path, inbox="deliver: [disk]", rest=rest) as daemon:
+        daemon.drop(b"caf\xe9\n.bin")
+        daemon.wait_for(State.DONE)
+    assert os.listdir(os.fsencode(archive)) == [b"caf\xe9\n.bin"]
+    (sidecar,) = daemon.done.glob("*.json")
+    assert json.loads(sidecar.read_bytes())["file"]["name"] == r"caf\xe9\n.bin"
 
 
 def test_what_is_not_a_regular_file_is_refused_and_never_followed(tmp_path: Path) -> None:
