@@ -60,6 +60,8 @@ class Limits:
     """Bytes of an answer's body that are kept."""
     retry_after_cap: float = 3600.0
     """The longest pause a server can ask for."""
+    wait_in_run: float = 60.0
+    """A pause that a server asks for is waited for up to so long, then the file is parked."""
     park_max: float = 900.0
     """The longest pause between two runs of attempts."""
     progress_every: float = 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,6 +12,8 @@ FIELDS = frozenset(
 )
 
 
+_PARTS_OF_DATES = re.compile(r"%[-_0^#]?[aAbBcCdDeFgGhHIjklmMpPrRsSTuUVwWxXyYzZf%]")
+"""What strftime(3) fills in, with the flags of the GNU library."""
 _OF_ONE_FILE = frozenset({"name", "stem", "path", "sha256", "job"})
 
 
@@ -28,6 +31,9 @@ def check(template: str) -> None:
             raise ValueError(f"{{{name}}} is not known in {template!r}; use one of {known}")
         if conversion or (form and (name != "received" or "{" in form)):
             raise ValueError(f"only {{received:%Y/%m}} takes a format, in {template!r}")
+        if "%" in (rest := _PARTS_OF_DATES.sub("", form or "")):
+            wrong = rest[rest.index("%") :][:2]
+            raise ValueError(f"{wrong} is no part of a date, in {template!r}; see strftime(3)")
 
 
 def tells_files_apart(template: str) -> bool:

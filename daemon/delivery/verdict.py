@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Mapping
@@ -108,6 +109,7 @@ def json_object(body: bytes) -> dict[str, JSON]:
 
     Numbers that JSON does not know become null, unpaired surrogates become U+FFFD.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     if body.lstrip()[:1] != b"{":
         return {}
     try:

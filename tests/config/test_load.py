@@ -227,6 +227,7 @@ class TestKeys:
             ("url", "https://e.com/a b", "percent-encoded"),
             ("url", "https://e.com/#a", "the part after # is never sent"),
             ("data", "{a: '{received:{x}}'}", "takes a format"),
+            ("data", "{a: '{received:%Y%%/%Q}'}", "%Q is no part of a date"),
             ("data", "{a: 3}", "write text; put quotes around a number"),
             ("headers", "{'a b': x}", "'a b' cannot be the name of a header"),
             ("headers", '{a: "b\\nc"}', "a header holds one line of plain ASCII text"),

@@ -156,6 +156,13 @@ def test_retry_after_is_honoured(runner: Runner) -> None:
     assert runner.clock.slept == [9.5]
 
 
+def test_retry_after_is_waited_for_though_our_pauses_are_short(runner: Runner) -> None:
+    """`max` is about pauses of our own; a server's are waited for up to a minute."""
+    busy = DeliveryError("too_many_requests", "slow", http_status=429, retry_after=59.0)
+    assert isinstance(runner.run(Scripted(busy)), Delivered)
+    assert runner.clock.slept == [59.0]
+
+
 def test_long_retry_after_parks(runner: Runner) -> None:
     """A pause longer than any of a run is spent parked, in full."""
     busy = DeliveryError("server_unavailable", "later", http_status=503, retry_after=1800.0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import DeliveryError, Kind
+from tests.delivery.contract import PeakMemory, deliver
 from tests.delivery.parcels import http_destination, never, parcel_of, write
 from tests.receiver import (
     Receiver,
@@ -114,6 +117,10 @@ def test_early_success_then_silence(tmp_path: Path) -> None:
         (raw(b"HTTP/1.1 200 Fine\r\nContent-Length: 100\r\n\r\nshort"), "answer_broken"),
         (raw(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "answer_broken"),
         (raw(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"), "answer_broken"),
+        (
+            raw(b"HTTP/1.1 200 Fine\r\nContent-Length: 5, 9\r\n\r\n{}", close=False),
+            "transfer_timeout",
+        ),
         (huge_headers(), "answer_broken"),
         (raw(b"HTTP/1.1 100 Go\r\n\r\n" * 10_000), "answer_broken"),
         (silent(), "transfer_timeout"),
@@ -127,6 +134,7 @@ def test_early_success_then_silence(tmp_path: Path) -> None:
         "short body",
         "bad chunk",
         "negative chunk",
+        "two lengths",
         "huge headers",
         "interim flood",
         "silent",
@@ -151,8 +159,9 @@ def test_broken_answer_is_transient(tmp_path: Path, reply: Reply, expected: str)
         raw(b'HTTP/1.0 200 Fine\r\n\r\n{"url": "https://example.com/1"}'),
         raw(b"HTTP/1.1 204 Nothing\r\n\r\n"),
         endless(),
+        raw(b"HTTP/1.1 200 Fine\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}", close=False),
     ],
-    ids=["100", "102 103", "chunked", "until close", "204", "endless"],
+    ids=["100", "102 103", "chunked", "until close", "204", "endless", "length twice"],
 )
 def test_unusual_success(tmp_path: Path, reply: Reply) -> None:
     """Interim answers, chunks and bodies without end do not hide that the file was taken."""
@@ -161,6 +170,34 @@ def test_unusual_success(tmp_path: Path, reply: Reply) -> None:
         got = destination.deliver(parcel_of(write(tmp_path, SMALL)), lambda _: None, never())
         destination.close()
     assert got.http_status in {200, 201, 204}
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(b'{"url": "https://example.com/1"}')),
+        ("deflate", zlib.compress(b'{"url": "https://example.com/1"}')),
+        ("gzip", b'{"url": "https://example.com/1"}'),
+    ],
+    ids=["gzip", "deflate", "not packed at all"],
+)
+def test_answer_that_is_packed_unasked(tmp_path: Path, coding: str, packed: bytes) -> None:
+    """A server that packs its answers whatever we ask for is understood."""
+    with Receiver(status(201, packed, Content_Encoding=coding)) as receiver:
+        destination = http_destination(receiver.url, location="$.url")
+        assert deliver(destination, parcel_of(write(tmp_path, SMALL))).location
+        destination.close()
+
+
+def test_answer_that_would_unpack_without_end(tmp_path: Path) -> None:
+    """No more of it is unpacked than is kept of any answer."""
+    bomb = gzip.compress(b'{"url": "' + bytes(50_000_000))
+    with Receiver(status(201, bomb, Content_Encoding="gzip")) as receiver:
+        destination = http_destination(receiver.url)
+        memory = PeakMemory()
+        assert deliver(destination, parcel_of(write(tmp_path, SMALL))).response == {}
+        assert memory.growth() < 16 << 20
+        destination.close()
 
 
 def test_connection_is_kept(tmp_path: Path) -> None:

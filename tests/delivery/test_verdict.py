@@ -69,6 +69,7 @@ def test_json_object_of_anything(body: bytes) -> None:
         (b'{"a": NaN, "b": 1e999, "c": Infinity}', {"a": None, "b": None, "c": None}),
         (b'{"a": "\\ud800"}', {"a": "\ufffd"}),
         (b'{"a": "\\ud83d\\ude00"}', {"a": "😀"}),
+        (b'\xef\xbb\xbf {"a": 1}', {"a": 1}),
         (b"[1]", {}),
         (b'"text"', {}),
         (b'{"a": ', {}),

@@ -202,7 +202,8 @@ class _Run:
         """Whether the next attempt belongs to a later run, or to none."""
         pause = state.upcoming_sleep
         used_up = self._failures >= self._policy.attempts
-        return used_up or pause > self._policy.max or self._clock.now() + pause >= self._over_at
+        longest = max(self._policy.max, self._limits.wait_in_run)
+        return used_up or pause > longest or self._clock.now() + pause >= self._over_at
 
     def outcome(self, error: DeliveryError) -> Parked | Failed:
         """What follows from the last error of this run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import ssl
 import threading
+import zlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -18,13 +19,16 @@ from daemon.delivery.transport.body import FileBody
 from daemon.delivery.transport.channel import Channel
 from daemon.delivery.transport.connecting import Origin, connect
 from daemon.delivery.transport.exchange import Exchange, StaleError
-from daemon.delivery.transport.faults import connect_fault
-from daemon.delivery.transport.flow import Times
+from daemon.delivery.transport.faults import connect_fault, transfer_fault
+from daemon.delivery.transport.flow import OverdueError, Times
 from daemon.delivery.transport.headers import Headers
+from daemon.delivery.transport.stock import StockAdapter
 from daemon.delivery.transport.trust import Trust
 from daemon.limits import DEFAULT, Limits
 
 _PORTS: Final = {"http": 80, "https": 443}
+_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _ALL_AUTHORITIES: Final = Trust()
 
 
@@ -60,6 +64,7 @@ class UploadAdapter(HTTPAdapter):
         self, *, kept: int = 8, limits: Limits = DEFAULT, trust: Trust = _ALL_AUTHORITIES
     ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=kept)
+        self._stock = StockAdapter(pool_connections=1, pool_maxsize=kept)
         self._kept = kept
         self._limits = limits
         self._trust = trust
@@ -78,18 +83,38 @@ class UploadAdapter(HTTPAdapter):
         stop: threading.Event | None = None,
     ) -> requests.Response:
         """Make one exchange; `timeout` is (connect, read) in seconds, `stop` ends the waiting."""
-        body = request.body
-        if proxies or not isinstance(timeout, Times) or _is_unusual(body):
+        if not isinstance(timeout, Times):
             verify, cert = self._trust.verify, self._trust.shown
-            if isinstance(timeout, Times):
-                timeout = (timeout.connect, timeout.read)
             return super().send(request, stream, timeout, verify, cert, proxies)
         parts = urlsplit(request.url or "")
         port = parts.port or _PORTS[parts.scheme]
         origin = Origin(parts.scheme, parts.hostname or "", port)
+        if proxies or _is_unusual(request.body):
+            return self._send_as_requests_does(request, timeout, proxies, stop, origin)
         exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
         answer = self._exchange(exchange, origin)
-        return _response(request, answer, exchange.round_trip)
+        return _response(request, answer, exchange.round_trip, self._limits.answer_body)
+
+    def _send_as_requests_does(
+        self,
+        request: requests.PreparedRequest,
+        times: Times,
+        proxies: Mapping[str, str] | None,
+        stop: threading.Event | None,
+        origin: Origin,
+    ) -> requests.Response:
+        try:
+            answer = self._stock.exchange(
+                request,
+                times,
+                trust=self._trust,
+                proxies=proxies or {},
+                stop=stop,
+                limits=self._limits,
+            )
+        except OverdueError as error:
+            raise transfer_fault(error, str(origin)) from error
+        return _response(request, answer, None)
 
     def _exchange(self, exchange: Exchange, origin: Origin) -> Answer:
         while True:
@@ -147,6 +172,7 @@ class UploadAdapter(HTTPAdapter):
             for idle in self._idle.values():
                 while idle:
                     idle.pop().close()
+        self._stock.close()
         super().close()
 
 
@@ -160,14 +186,27 @@ def round_trip_of(response: requests.Response) -> float | None:
 
 
 def _response(
-    request: requests.PreparedRequest, answer: Answer, round_trip: float | None
+    request: requests.PreparedRequest, answer: Answer, round_trip: float | None, longest: int
 ) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     response.reason = answer.reason
     response.headers = Headers(answer.headers)
-    response.raw = io.BytesIO(answer.body)
+    response.raw = io.BytesIO(_unpacked(answer, longest))
     response.url = request.url or ""
     response.request = request
     response.elapsed = timedelta(seconds=round_trip or 0.0)
     return response
+
+
+def _unpacked(answer: Answer, longest: int) -> bytes:
+    """The body of an answer; at most `longest` bytes of what a server packed though not asked to.
+
+    What is damaged or packed in another way stays as it is.
+    """
+    if answer.headers.get("content-encoding", "").lower() not in _PACKED:
+        return answer.body
+    try:
+        return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(answer.body, longest)
+    except zlib.error:
+        return answer.body

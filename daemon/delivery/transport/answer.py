@@ -189,7 +189,8 @@ def read_answer(stream: AnswerStream, method: str, limits: Limits) -> Answer:
 def _read_body(stream: AnswerStream, head: Head, method: str, limit: int) -> tuple[bytes, bool]:
     """At most `limit` bytes of a body, and whether the connection is at the end of it.
 
-    The order of the rules is that of RFC 9112 section 6.3; a length that is none counts as unsaid.
+    The order of the rules is that of RFC 9112 section 6.3; a length that is none counts as unsaid,
+    one that is repeated counts once.
     """
     if method == "HEAD" or head.status in (101, 204, 304):
         return b"", head.status != _SWITCHING_PROTOCOLS
@@ -198,8 +199,8 @@ def _read_body(stream: AnswerStream, head: Head, method: str, limit: int) -> tup
         if coding.lower().endswith("chunked"):
             return _read_chunks(stream, limit)
         return stream.until_end(limit), False
-    length = head.headers.get("content-length", "")
-    if length.isascii() and length.isdigit():
+    length, *others = map(str.strip, head.headers.get("content-length", "").split(","))
+    if length.isascii() and length.isdigit() and {length}.issuperset(others):
         size = int(length[:20])
         return stream.exactly(min(size, limit)), size <= limit
     return stream.until_end(limit), False

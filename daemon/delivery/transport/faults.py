@@ -85,7 +85,7 @@ def transfer_fault(error: Exception, origin: str) -> DeliveryError | Environment
     if isinstance(error, NoAnswerError):
         return DeliveryError("no_answer", f"{origin} closed the connection without an answer")
     if isinstance(error, AnswerError):
-        return DeliveryError("answer_broken", f"{origin} gave an answer that is not HTTP")
+        return DeliveryError("answer_broken", f"{origin} gave no whole answer in HTTP: {error}")
     if isinstance(error, SlowError):
         return DeliveryError("transfer_slow", f"{origin} takes fewer bytes a second than it must")
     if isinstance(error, OverdueError):
