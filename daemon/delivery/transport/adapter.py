@@ -114,7 +114,7 @@ class UploadAdapter(HTTPAdapter):
             )
         except OverdueError as error:
             raise transfer_fault(error, str(origin)) from error
-        return _response(request, answer, None)
+        return _response(request, answer, None, self._limits.answer_body)
 
     def _exchange(self, exchange: Exchange, origin: Origin) -> Answer:
         while True:
