@@ -203,7 +203,9 @@ class WebdavDestinationConfig(ServerDestinationConfig):
     """A WebDAV share (RFC 4918)."""
 
     type: Literal["webdav"]
-    url: Url = Field(description="of a folder that is there; what varies belongs in name")
+    url: Url = Field(
+        description="of a folder, made where it is missing; what varies belongs in name"
+    )
     name: Template = Field("{name}", description="template of the name below url")
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()

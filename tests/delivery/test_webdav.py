@@ -204,11 +204,48 @@ def test_wrong_password(side: ShareSide, tmp_path: Path) -> None:
 
 
 def test_folder_that_is_not_there(side: ShareSide, tmp_path: Path) -> None:
-    """A share whose folder is missing waits for it; check says so."""
-    destination = side.destination(url=side.url + "nowhere/")
-    error = failed(destination, parcel_of(write(tmp_path, b"x")))
-    assert (error.code, error.kind) == ("target_missing", Kind.TRANSIENT)
-    assert failing(destination) == ["place"]
+    """The folders of the address are made too, by the first file and not by a check."""
+    destination = side.destination(url=side.url + "not/yet")
+    assert failing(destination) == []
+    assert any("not there yet" in finding.message for finding in destination.check())
+    assert not (side.path / "not").exists()
+    made = deliver(destination, parcel_of(write(tmp_path, b"x")))
+    assert made.location == side.url + "not/yet/receipt.jpg"
+    assert (side.path / "not/yet/receipt.jpg").read_bytes() == b"x"
+    assert any("the folder is there" in finding.message for finding in destination.check())
+
+
+def test_folder_that_is_looked_for_once(side: ShareSide, tmp_path: Path) -> None:
+    """A share that is there costs one question, not one for each file."""
+    destination = side.destination()
+    side.proxy.forget()
+    for number in range(3):
+        deliver(destination, parcel_of(write(tmp_path, b"x"), f"{number}.jpg", key=f"{number}"))
+    methods = [passed.method for passed in side.proxy.requests if passed.status != 401]
+    assert methods.count("PROPFIND") == 1
+    assert "MKCOL" not in methods
+
+
+@pytest.mark.parametrize("reply", [403, 405, 501, 200])
+def test_share_that_nobody_may_look_into(tmp_path: Path, reply: int) -> None:
+    """Where files may only be put no folder is made, and the file is put."""
+    with Receiver(otherwise=by_method(PROPFIND=status(reply))) as receiver:
+        destination = scripted(receiver)
+        deliver(destination, parcel_of(write(tmp_path, b"x")))
+        destination.close()
+        assert [asked.method for asked in receiver.requests] == ["PROPFIND", "PUT", "MOVE"]
+
+
+def test_address_below_which_nothing_can_be_made(tmp_path: Path) -> None:
+    """A server that has no folder on the way fails the attempt, and the check."""
+    with Receiver(otherwise=by_method(PROPFIND=status(404), MKCOL=status(409))) as receiver:
+        destination = scripted(receiver, url=receiver.url + "a/b/c")
+        error = failed(destination, parcel_of(write(tmp_path, b"x")))
+        assert (error.code, error.kind) == ("target_missing", Kind.TRANSIENT)
+        assert failing(destination) == ["place"]
+        destination.close()
+        made = [asked.path for asked in receiver.requests if asked.method == "MKCOL"]
+    assert made == ["/a/b/c/", "/a/b/", "/a/", "/"]
 
 
 def test_check_names_all_that_works(side: ShareSide) -> None:

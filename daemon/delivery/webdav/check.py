@@ -33,6 +33,9 @@ def _look(share: Share) -> list[Finding]:
         if error.code == "answer_broken":
             return [Finding("place", False, f"{error.message}; check `url`")]
         return [failure(error, "place")]
+    if found is None and (above := share.nearest()) is not None:
+        message = f"not there yet; it is made below {above} with the first file"
+        return [let_in(), Finding("place", True, message), *unknown("rights", "quota")]
     if found is None or not found.is_folder:
         return [
             let_in(),

@@ -45,7 +45,7 @@ _MOST_FOLDERS: Final = 10_000
 
 
 class WebdavDestination:
-    """Delivers to a folder that exists; what lies there is never replaced.
+    """Delivers to a folder, made where it is missing; what lies there is never replaced.
 
     Raises ConfigError on construction where the secret or a certificate cannot be read.
     """
@@ -242,7 +242,8 @@ class WebdavDestination:
 
         A server may have a folder locked while it makes it.
         """
-        if not place.folders or place.folders[-1] in self._made:
+        wanted = [self._share.root, *place.folders]
+        if self._made.issuperset(wanted):
             return
         with turns.waiting():
             while not self._making.acquire(timeout=_PAUSE):
@@ -251,12 +252,18 @@ class WebdavDestination:
         try:
             if len(self._made) > _MOST_FOLDERS:
                 self._made.clear()
-            for url in place.folders:
+            for url in wanted:
                 if url not in self._made:
-                    self._share.make_folder(url, stop)
+                    self._make_folder(url, stop)
                     self._made.add(url)
         finally:
             self._making.release()
+
+    def _make_folder(self, url: str, stop: threading.Event) -> None:
+        if url == self._share.root:
+            self._share.make_root(stop)
+        else:
+            self._share.make_folder(url, stop)
 
     def _remove(self, url: str, stop: threading.Event, *, is_there: bool = False) -> bool:
         """Remove a file that a server may have locked for a moment; tells whether it is gone.

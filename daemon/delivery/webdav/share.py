@@ -16,6 +16,8 @@ from daemon.errors import DeliveryError, Kind
 _TAKEN: Final = 412
 _NO_PARENT: Final = frozenset({404, 409})
 _NO_DAV: Final = frozenset({405, 501})
+_MAY_NOT_LOOK: Final = frozenset({403, 405, 501})
+"""Answers where files may be put and nothing may be asked."""
 _BAD_DESTINATION: Final = frozenset({400, 502})
 """Answers to a Destination that names the server other than it does itself, as behind a proxy."""
 
@@ -48,6 +50,37 @@ class Share:
         if response.status_code == 403 and self.look(url, stop) is not None:
             return  # Apache says so where somebody else has just made it
         raise self.refusal(response)
+
+    def make_root(self, stop: threading.Event) -> None:
+        """Make the root, and what is missing above it, unless it is there or nobody may look."""
+        try:
+            if self.look(self.root, stop) is not None:
+                return
+        except DeliveryError as error:
+            if error.http_status in _MAY_NOT_LOOK or error.code == "answer_broken":
+                return
+            raise
+        self._make_with_parents(self.root, stop)
+
+    def nearest(self) -> str | None:
+        """The lowest folder on the way to the root that is there, the root itself at best."""
+        url: str | None = self.root
+        while url is not None:
+            found = self.look(url, None)
+            if found is not None:
+                return url if found.is_folder else None
+            url = _above(url)
+        return None
+
+    def _make_with_parents(self, url: str, stop: threading.Event) -> None:
+        try:
+            self.make_folder(url, stop)
+        except DeliveryError as error:
+            above = _above(url)
+            if error.code != "target_missing" or above is None:
+                raise
+            self._make_with_parents(above, stop)
+            self.make_folder(url, stop)
 
     def move(self, source: str, target: str, stop: threading.Event) -> requests.Response | None:
         """Give a file a free name; None where the name is taken."""
@@ -117,3 +150,11 @@ class Share:
         destination = target if self._names_host else urlsplit(target).path
         headers = {"Destination": destination, "Overwrite": "F"}
         return self.client.send(self.client.request("MOVE", source, headers), stop=stop)
+
+
+def _above(folder: str) -> str | None:
+    """The folder that a folder's URL lies in, None for the topmost of a server."""
+    path = urlsplit(folder).path.rstrip("/")
+    if not path:
+        return None
+    return folder.rstrip("/").rpartition("/")[0] + "/"
