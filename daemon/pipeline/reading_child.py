@@ -6,7 +6,6 @@ Only children import this module: it brings the OCR engine with it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from daemon.reading.document import Document, to_json
@@ -49,8 +48,4 @@ def understand(document: Document) -> JSON:
         )
         for page in document.pages
     ]
-    receipt = extract(pages)
-    if any(page.receipts > 1 for page in document.pages):
-        reasons = (*receipt.reasons, "several_receipts")
-        receipt = replace(receipt, needs_review=True, reasons=reasons)
-    return receipt.as_json()
+    return extract(pages).as_json()

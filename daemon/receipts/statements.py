@@ -180,7 +180,8 @@ def _statement(
     kind = kind_of(mentions, value)
     if kind is None or (kind in _MOSTLY_LABEL and _label_share(line, mentions) < _LEAST_SHARE):
         return None
-    if kind is Kind.DISCOUNT and value and value > 0 and _offers(line, mentions, amounts):
+    offered = not below and kind is Kind.DISCOUNT and value and value > 0
+    if offered and _offers(line, mentions, amounts):
         return None
     label = " ".join(mention.phrase for mention in mentions)
     return Statement(kind, marks, label, amounts, line, in_summary, below)
