@@ -32,7 +32,7 @@ from daemon.jobs.decide import (
     decide,
     deliver_step,
 )
-from daemon.jobs.model import ENDS, Ending, State
+from daemon.jobs.model import ENDS, Ending, Job, State
 from daemon.jobs.store import JobStore, Results
 from daemon.limits import Limits
 from daemon.pipeline.agenda import Agenda
@@ -150,7 +150,7 @@ class Coordinator:
 
     def interrupt(self) -> None:
         """End what is under way at once; results so far are kept."""
-        self._post(self._stop_flights)
+        self._post(self._flights.interrupt)
 
     def close(self) -> None:
         """File what was recorded and end."""
@@ -226,8 +226,12 @@ class Coordinator:
                 beside = held or bool(self.pause.of_inboxes)
                 self._agenda.emptied(inbox, self._store.next_ready_at(), held=beside)
             for job in jobs:
-                self._teller.claimed(job)
-                self._next(self._flights.add(job))
+                self._take_off(job)
+
+    def _take_off(self, job: Job) -> None:
+        if (flight := self._flights.add(job)) is not None:
+            self._teller.claimed(job)
+            self._next(flight)
 
     def _fillable(self) -> list[str]:
         """The inboxes that may have ready jobs and that nothing stands in the way of."""
@@ -267,8 +271,7 @@ class Coordinator:
                 self._leave(flight, Parked(flight.job.id, until, flight.why_parked()))
 
     def _work(self, flight: Flight, route: Route, action: Work) -> None:
-        for destination in action.deliver:
-            flight.running.add(deliver_step(destination))
+        flight.running.update(map(deliver_step, action.deliver))
         if action.read:
             flight.running.add(READ)
             self.steps.read(flight, route)
@@ -363,18 +366,15 @@ class Coordinator:
                 self._agenda.ended(filing.job.id, filing.job.inbox)
 
     def _let_go(self, job: str) -> None:
-        self._flights.remove(job)
+        if (again := self._flights.remove(job)) is not None:
+            self._take_off(again)
         if not self._flights:
             self.on_empty()
 
     def _look_again(self) -> None:
         self._agenda.look_into_all()
-        for job in self._store.cancel_requested(self._flights.ids()):
-            flight = self._flights.get(job)
-            if flight is not None and not flight.job.cancel:
-                flight.job = replace(flight.job, cancel=True)
-                flight.interrupt()
-                self._next(flight)
+        for flight in self._flights.give_up(self._store.cancel_requested(self._flights.ids())):
+            self._next(flight)
 
     def _reroute(self, routes: dict[str, Route], environment: Environment) -> None:
         self._routes = routes
@@ -387,10 +387,6 @@ class Coordinator:
             flight.wake.set()
             self._next(flight)
         self.steps.drain()
-
-    def _stop_flights(self) -> None:
-        for flight in self._flights:
-            flight.interrupt()
 
     def _pong(self) -> None:
         self._answered = self._clock.monotonic()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from daemon.errors import Fault
 from daemon.jobs.model import DeliveryState, Job
@@ -68,6 +68,7 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: dict[str, Flight] = {}
+        self._next: dict[str, Job] = {}
         self._by_inbox: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -80,17 +81,39 @@ class Flights:
         """The flight of a job, or None if it is not in the pipeline."""
         return self._flights.get(job)
 
-    def add(self, job: Job) -> Flight:
-        """Take a job in."""
+    def add(self, job: Job) -> Flight | None:
+        """Take a job in; None where it is here still, and `remove` returns it when that is over.
+
+        The ledger has it ready again as soon as its last flight's end is committed, and what it
+        then answers may reach us before the word of that end.
+        """
+        if job.id in self._flights:
+            self._next[job.id] = job
+            return None
         flight = self._flights[job.id] = Flight(job)
         self._by_inbox[job.inbox] += 1
         return flight
 
-    def remove(self, job: str) -> None:
-        """Let a job go."""
+    def remove(self, job: str) -> Job | None:
+        """Let a job go; returns it where it is to be taken in again."""
         flight = self._flights.pop(job, None)
         if flight is not None:
             self._by_inbox[flight.job.inbox] -= 1
+        return self._next.pop(job, None)
+
+    def give_up(self, jobs: Iterable[str]) -> Iterator[Flight]:
+        """End what is under way for jobs that a person gave up; each flight that this is new to."""
+        for job in jobs:
+            flight = self._flights.get(job)
+            if flight is not None and not flight.job.cancel:
+                flight.job = replace(flight.job, cancel=True)
+                flight.interrupt()
+                yield flight
+
+    def interrupt(self) -> None:
+        """End all that is under way at once."""
+        for flight in self:
+            flight.interrupt()
 
     def of_inbox(self, inbox: str) -> int:
         """How many jobs of an inbox are in the pipeline."""
