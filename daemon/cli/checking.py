@@ -62,7 +62,7 @@ def everything(config: Config, document: Document, *, offline: bool) -> Iterator
         if found.code != "unconfined":  # the next one tries it
             yield Found(found.key, found.message, unsafe=True)
     yield _confinement(document.file)
-    yield _folder("state", config.state, _make_or_use(config.state))
+    yield _state(config.state)
     for name, inbox in config.inboxes.items():
         yield from _inbox(f"inboxes.{name}", inbox)
     if any(inbox.read != "none" for inbox in config.inboxes.values()):
@@ -86,6 +86,19 @@ def _confinement(file: str) -> Found:
         return Found(key, "files are parsed without network, other files and other processes")
     could = f"a parser that was taken over could {', '.join(found)}"
     return Found(key, f"{could}; this needs Linux 6.12, Landlock and seccomp", unsafe=True)
+
+
+def _state(folder: Path) -> Found:
+    """Whether the ledger can be kept there, and is nobody else's to write."""
+    from daemon.jobs.state_folder import StateFolder  # noqa: PLC0415
+
+    try:
+        StateFolder(folder).refuse_open()
+    except InboxdError as error:
+        return Found("state", error.message, Exit.ENVIRONMENT)
+    except OSError:
+        pass  # there is none yet, or what keeps us from it is said next
+    return _folder("state", folder, _make_or_use(folder))
 
 
 def _inbox(key: str, inbox: InboxConfig) -> Iterator[Found]:

@@ -42,19 +42,23 @@ class StateFolder:
             raise environment_fault(error, f"the state folder {self.path}") from error
 
     def _close_to_others(self) -> None:
-        """What others may only read is closed here; what they may write cannot be trusted.
+        """What others may only read is closed here; raises as `refuse_open` does."""
+        self.refuse_open()
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        if mode & stat.S_IRWXO:
+            self.path.chmod(mode & ~stat.S_IRWXO)
 
-        Raises EnvironmentFaultError, and OSError where it is not ours to close.
+    def refuse_open(self) -> None:
+        """Raise EnvironmentFaultError where others may write in the folder, OSError for no folder.
+
+        What they may have written there cannot be trusted.
         """
-        status = self.path.stat()
-        if who := writers(status):
+        if who := writers(self.path.stat()):
             raise EnvironmentFaultError(
                 "state_open",
                 f"{who} may write in the state folder {self.path}, and so say what was delivered; "
                 "look whether all in it is yours, then chmod 700 it",
             )
-        if status.st_mode & stat.S_IRWXO:
-            self.path.chmod(stat.S_IMODE(status.st_mode) & ~stat.S_IRWXO)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[bool]:

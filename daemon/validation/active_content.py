@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import re
 import zlib
@@ -13,13 +14,20 @@ _ACTIVE = {
     b"/Launch": "launch actions",  # the same, 12.6.4.6
     b"/SubmitForm": "forms that are sent off",  # the same, 12.7.6.2
     b"/EmbeddedFile": "embedded files",  # the same, 7.11.4
+    b"/FileAttachment": "embedded files",  # the same, 12.5.6.15
     b"/RichMedia": "rich media",  # the same, 13.7
     b"/XFA": "an XFA form",  # XFA 3.3
 }
 _BLOCK = 1 << 20
 _OVERLAP = 64
+_UNSEEN = "packed objects that cannot be looked into"
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")  # in names: ISO 32000-2, 7.3.5
-_OBJECT_STREAM = re.compile(rb"/ObjStm[^\0]{0,500}?stream\r?\n")  # the same, 7.5.7
+_FILE_WITHIN = re.compile(rb"/EF\s{0,8}(?:<<|\d{1,10}\s{1,8}\d)")
+"""A file specification whose file lies in the document itself (7.11.3)."""
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")  # 7.3.8
+_DICTIONARY = 500
+"""Bytes before a stream's data in which its dictionary names its type."""
+_MOST_LOOKED_AT = 100_000
 _MOST_STREAMS = 2000
 _MOST_UNPACKED = 32 << 20
 _LARGEST = 512 << 20
@@ -27,7 +35,10 @@ _LARGEST = 512 << 20
 
 
 def active_content(file: BinaryIO) -> set[str]:
-    """What a document names outright, in escaped names, and in packed object streams."""
+    """What a document names outright, in escaped names, and in packed object streams.
+
+    Object streams that hide what is in them are named, too.
+    """
     found: set[str] = set()
     last = b""
     file.seek(0)
@@ -35,30 +46,49 @@ def active_content(file: BinaryIO) -> set[str]:
         found |= _named_in(last + block)
         last = block[-_OVERLAP:]
     for unpacked in _object_streams(file):
-        found |= _named_in(unpacked)
+        found |= {_UNSEEN} if unpacked is None else _named_in(unpacked)
     return found
 
 
 def _named_in(data: bytes) -> set[str]:
-    if b"#" in data:
-        data = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), data)
-    return {what for word, what in _ACTIVE.items() if word in data}
+    data = _plain(data)
+    found = {what for word, what in _ACTIVE.items() if word in data}
+    return found | {"embedded files"} if _FILE_WITHIN.search(data) else found
 
 
-def _object_streams(file: BinaryIO) -> Iterator[bytes]:
-    """What is packed in the object streams, up to a bound on all of it together."""
+def _plain(data: bytes) -> bytes:
+    """The same bytes with no character of a name written as its number."""
+    if b"#" not in data:
+        return data
+    return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), data)
+
+
+def _object_streams(file: BinaryIO) -> Iterator[bytes | None]:
+    """What is packed in each object stream, up to a bound on all of it; None for what is unseen."""
     size = file.seek(0, 2)
     if not 0 < size <= _LARGEST:
         return
-    left = _MOST_UNPACKED
+    left, streams = _MOST_UNPACKED, 0
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        for number, match in enumerate(_OBJECT_STREAM.finditer(whole)):
-            if number == _MOST_STREAMS or left <= 0:
+        for match in itertools.islice(_STREAM.finditer(whole), _MOST_LOOKED_AT):
+            start = max(0, match.start() - _DICTIONARY)
+            dictionary = _plain(whole[start : match.start()]).rpartition(b" obj")[2]
+            if b"/ObjStm" not in dictionary:
+                continue
+            streams += 1
+            if streams > _MOST_STREAMS or left <= 0:
+                yield None
                 return
-            packer = zlib.decompressobj()
-            try:
-                unpacked = packer.decompress(whole[match.end() : match.end() + _BLOCK], left)
-            except zlib.error:
-                continue  # not packed, or by another filter: seen as it is, or not at all
-            left -= len(unpacked)
+            unpacked = _unpacked(whole[match.end() : match.end() + _BLOCK], dictionary, left)
+            left -= len(unpacked or b"")
             yield unpacked
+
+
+def _unpacked(data: bytes, dictionary: bytes, most: int) -> bytes | None:
+    """The objects in a stream; None where they are packed in a way that is not looked into."""
+    if b"/Filter" not in dictionary:
+        return data
+    try:
+        return zlib.decompressobj().decompress(data, most)
+    except zlib.error:
+        return None  # locked, or by another filter

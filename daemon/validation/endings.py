@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ _ENTRIES = 4096
 """Entries of one directory that are looked at."""
 _EXTENTS = 65_536
 """Strips or tiles of one directory that are looked at."""
+_OBJECT = re.compile(rb"[\r\n]\d{1,10} \d{1,5} obj\b")  # ISO 32000-2, 7.3.10
 _STRIP_TAGS = {273: "offsets", 324: "offsets", 279: "counts", 325: "counts"}  # TIFF 6.0, 8 and 15
 _WIDTHS = {3: "H", 4: "I", 16: "Q"}  # SHORT, LONG; LONG8 of BigTIFF
 
@@ -32,8 +35,6 @@ def is_probably_cut_off(file: BinaryIO, media_type: str) -> bool:
     tail = file.read(_TAIL)
     if media_type == "image/jpeg":
         return b"\xff\xd9" not in tail  # EOI: ITU-T T.81, B.1.1.3
-    if media_type == "application/pdf":
-        return b"%%EOF" not in tail  # ISO 32000-2, 7.5.5
     if media_type == "image/bmp":
         file.seek(2)
         return int.from_bytes(file.read(4), "little") > size  # wingdi.h, bfSize
@@ -162,6 +163,19 @@ def _numbers(file: BinaryIO, place: int, form: str) -> tuple[int, ...]:
     return struct.unpack(form, file.read(struct.calcsize(form)))
 
 
+def _pdf(file: BinaryIO, size: int) -> bool:
+    """No end comes after the last object (ISO 32000-2, 7.5.5 and 7.5.6).
+
+    Readers make do with what is there: of a change that was saved in part they show the state
+    before it.
+    """
+    if not size:
+        return True
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        end = whole.rfind(b"%%EOF")
+        return end < 0 or whole.find(b"endobj", end) >= 0 or _OBJECT.search(whole, end) is not None
+
+
 _SURE: dict[str, Callable[[BinaryIO, int], bool]] = {
     "image/png": _png,
     "image/gif": _gif,
@@ -170,4 +184,5 @@ _SURE: dict[str, Callable[[BinaryIO, int], bool]] = {
     "image/heic": _boxes,
     "image/heif": _boxes,
     "image/avif": _boxes,
+    "application/pdf": _pdf,
 }

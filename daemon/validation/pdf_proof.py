@@ -25,19 +25,36 @@ def prove_pdf(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> None:
     PdfiumError for what is broken.
     """
     named = active_content(file)
+    with _opened(file) as document:
+        named |= _acting(document)
+        if named:
+            detail = f"the document contains {', '.join(sorted(named))}"
+            checks.append(Check("active_content", ok=False, detail=detail))
+        _prove_pages(document, bounds)
+        checks.append(Check("pages", ok=True, detail=str(len(document))))
+
+
+def _opened(file: BinaryIO) -> pypdfium2.PdfDocument:
+    """Raises as `prove_pdf` does."""
+    _forget_last_error()
     file.seek(0)
     try:
-        document = pypdfium2.PdfDocument(file)
+        return pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
         if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
             raise RefusedError(
                 "encrypted", "the document needs a password; remove it and drop the file again"
             ) from error
         raise
-    with document:
-        _flag(document, named, checks)
-        _prove_pages(document, bounds)
-        checks.append(Check("pages", ok=True, detail=str(len(document))))
+
+
+def _forget_last_error() -> None:
+    """Have PDFium fail on nothing at all.
+
+    It does not always say why it cannot load a document, and what it said of the one before would
+    be taken for the reason.
+    """
+    pdfium.FPDF_LoadMemDocument(b"", 0, None)
 
 
 def _prove_pages(document: pypdfium2.PdfDocument, bounds: Bounds) -> None:
@@ -56,14 +73,13 @@ def _prove_pages(document: pypdfium2.PdfDocument, bounds: Bounds) -> None:
             document.get_page(index).close()
 
 
-def _flag(document: pypdfium2.PdfDocument, named: set[str], checks: list[Check]) -> None:
-    """Note active content; it is never carried out here and refuses nothing."""
+def _acting(document: pypdfium2.PdfDocument) -> set[str]:
+    """What PDFium finds that could act; it is never carried out here and refuses nothing."""
+    found = set()
     if pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0:
-        named.add("JavaScript")
+        found.add("JavaScript")
     if pdfium.FPDFDoc_GetAttachmentCount(document) > 0:
-        named.add("embedded files")
+        found.add("embedded files")
     if document.get_formtype() in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND):
-        named.add("an XFA form")
-    if named:
-        detail = f"the document contains {', '.join(sorted(named))}"
-        checks.append(Check("active_content", ok=False, detail=detail))
+        found.add("an XFA form")
+    return found

@@ -33,7 +33,7 @@ _PARSER_ERRORS = (
 )
 _DENIED = (None, errno.EPERM, errno.EACCES, errno.EROFS)
 """Said of what a parser wanted to do and may not: its own file is open already."""
-_CUT_OFF = "the file ends before its content does"
+_CUT_OFF = "the file ends before its content does; send it again, whole"
 
 
 def prover(_setup: JSON) -> Callable[[JSON, int | None], JSON]:
@@ -85,7 +85,8 @@ def _fault(file: BinaryIO, bounds: Bounds, checks: list[Check]) -> Fault | None:
             raise environment_fault(error, "reading a file to prove it") from error
         if is_probably_cut_off(file, bounds.media_type):
             return Fault("truncated", _CUT_OFF, Kind.PERMANENT)
-        return Fault("damaged", f"its parser says: {_said(error)}", Kind.PERMANENT)
+        message = f"its content is damaged, send it again or export it anew: {_said(error)}"
+        return Fault("damaged", message, Kind.PERMANENT)
     return None
 
 
@@ -94,7 +95,7 @@ def _said(error: Exception) -> str:
     text = " ".join(str(error).partition("<_io")[0].split())
     if not text or isinstance(error, LookupError | TypeError | AttributeError):
         text = f"{type(error).__name__} {text}".strip()  # the text alone would be a bare key
-    return text[:200]
+    return f"its parser says {text[:200]!r}"
 
 
 _PROVERS: dict[str, Callable[[BinaryIO, Bounds, list[Check]], None]] = {

@@ -178,7 +178,8 @@ class Validator:
                 if error.origin is not None and error.origin.kind is not Kind.PERMANENT:
                     origin = error.origin
                     raise InboxdError(origin.code, origin.message, kind=origin.kind) from error
-                return (), refusal("damaged", f"its parser says: {error.type}")
+                message = f"its content is damaged, send it again or export it anew: {error.type}"
+                return (), refusal("damaged", message)
             else:
                 return _findings(answer)
         raise AssertionError("unreachable")

@@ -85,6 +85,19 @@ def test_a_folder_without_rights(
     assert f"{inbox} cannot be read and written by user" in result.stderr
 
 
+def test_a_state_folder_that_others_may_write(inboxd: Command, written: Written) -> None:
+    """It is said here already, not only when the daemon refuses to start on it."""
+    path = written(INBOX)
+    state = path.parent / "state"
+    state.mkdir()
+    state.chmod(0o777)
+    result = inboxd("check", "--offline", "-c", path)
+    assert result.exit_code == 4
+    assert "everyone may write in the state folder" in result.stderr
+    state.chmod(0o755)
+    assert inboxd("check", "--offline", "-c", path).exit_code == 0
+
+
 def test_an_inbox_whose_files_stay_need_not_be_writable(
     inboxd: Command, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,9 @@ def _structure() -> Iterator[Case]:
         kind, "long-name.pdf", pdf(b"<</" + b"N" * 3_000_000 + b" 1>>"), DELIVERED, "damaged"
     )
     yield file(kind, "late.pdf", b"\n" * 1000 + good, DELIVERED)
+    yield file(kind, "no-tree.pdf", assembled([b"<</Type/Catalog>>"]), "damaged")
+    yield file(kind, "no-end.pdf", good[:-3], "truncated")
+    yield file(kind, "half-a-change.pdf", good + b"3 0 obj\n<</Type/Page/Cont", "truncated")
 
 
 def _active() -> Iterator[Case]:
@@ -111,9 +114,13 @@ def _active() -> Iterator[Case]:
         "escaped": (b"<</S/J#61va#53cript/JS(1)>>", "JavaScript"),
         "submit": (b"<</S/SubmitForm/F(http://example.com/)>>", "sent off"),
         "media": (b"<</Type/Annot/Subtype/RichMedia>>", "rich media"),
+        "attached": (b"<</Type/Annot/Subtype/FileAttachment/FS 5 0 R>>", "embedded files"),
+        "associated": (b"<</Type/Filespec/F(a.exe)/EF<</F 5 0 R>>>>", "embedded files"),
     }
     for name, (action, noted) in actions.items():
         yield file(kind, f"{name}.pdf", pdf(action), DELIVERED, noted=noted)
+    locked = samples.packed_objects_pdf(b"<</S/Launch>>", filters=b"/LZWDecode")
+    yield file(kind, "packed-otherwise.pdf", locked, DELIVERED, noted="cannot be looked into")
     for name, hidden, noted in (
         ("packed-javascript", b"<</S/JavaScript/JS(1)>>", "JavaScript"),
         ("packed-launch", b"<</S/Launch/F(cmd.exe)>>", "launch actions"),

@@ -203,10 +203,22 @@ def lying_heic(width: int, height: int) -> bytes:
     return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
 
 
-def packed_objects_pdf(hidden: bytes) -> bytes:
+def packed_objects_pdf(
+    hidden: bytes,
+    kind: bytes = b"/ObjStm",
+    filters: bytes = b"/FlateDecode",
+    *,
+    packed: bool = True,
+) -> bytes:
     """A PDF with an object stream (ISO 32000-2, 7.5.7) that holds an object nobody points to."""
     inside = b"9 0 " + hidden
-    return pdf(stream(zlib.compress(inside), b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode"))
+    named = b"/Type" + kind + b"/N 1/First 4"
+    if not packed:
+        return pdf(stream(inside, named))
+    data = zlib.compress(inside)
+    if filters != b"/FlateDecode":
+        data = data[2:]  # no header of zlib, as behind any other filter
+    return pdf(stream(data, named + b"/Filter" + filters))
 
 
 def archive(files: dict[str, bytes] | None = None) -> bytes:

@@ -305,13 +305,36 @@ def test_active_content_is_flagged_and_not_refused(
         ("JavaScript", samples.pdf(b"<</S/J#61v#61Script/JS(app.alert\\(1\\))>>")),
         ("launch actions", samples.packed_objects_pdf(b"<</S/Launch/F(cmd.exe)>>")),
         ("JavaScript", samples.packed_objects_pdf(b"<</S/JavaScript/JS(1)>>")),
+        ("JavaScript", samples.packed_objects_pdf(b"<</S/JavaScript>>", kind=b"/Obj#53tm")),
+        ("JavaScript", samples.packed_objects_pdf(b"<</S/JavaScript>>", packed=False)),
+        ("packed objects", samples.packed_objects_pdf(b"<</S/URI>>", filters=b"/LZWDecode")),
+        ("embedded files", samples.pdf(b"<</Type/Filespec/F(a.exe)/EF<</F 5 0 R>>>>")),
+        ("embedded files", samples.pdf(b"<</Type/Filespec/F(a.exe)/EF 5 0 R>>")),
+        ("embedded files", samples.pdf(b"<</Type/Annot/Subtype/FileAttachment/FS 5 0 R>>")),
     ],
 )
 def test_active_content_does_not_hide(inspect: Inspect, what: str, content: bytes) -> None:
-    """Neither in escaped names nor in packed object streams."""
+    """Neither in escaped names nor in packed object streams; what cannot be looked into is said."""
     verdict = inspect(content, "r.pdf")
     assert verdict.accepted
     assert what in notes(verdict)["active_content"]
+
+
+def test_a_document_without_pages_is_not_called_locked_after_one_that_is(inspect: Inspect) -> None:
+    """PDFium gives no reason for it, and keeps the one it gave for the document before."""
+    assert code(inspect(samples.encrypted_pdf(), "r.pdf")) == "encrypted"
+    assert code(inspect(samples.assembled([b"<</Type/Catalog>>"]), "r.pdf")) == "damaged"
+
+
+@pytest.mark.parametrize("end", ["without its end", "with half a change"])
+def test_a_document_that_readers_make_do_with_is_cut_off_all_the_same(
+    inspect: Inspect, end: str
+) -> None:
+    """They would show it as it was before the change, or as if nothing were missing."""
+    whole = samples.pdf()
+    assert inspect(whole + b"\n<!-- sent by a gateway -->", "r.pdf").accepted
+    cut = whole[:-3] if end == "without its end" else whole + b"3 0 obj\n<</Type/Page/Cont"
+    assert code(inspect(cut, "r.pdf")) == "truncated"
 
 
 @pytest.mark.parametrize(
