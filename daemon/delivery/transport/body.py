@@ -156,6 +156,10 @@ class FileBody:
         if self._envelope.tail:
             yield self._envelope.tail
 
+    def in_blocks_of(self, size: int) -> None:
+        """Go in blocks of at most so many bytes from now on."""
+        self._block = max(min(self._block, size), 1)
+
     def whole(self) -> bytes:
         """All of a small body in one piece; the caller reports it with `sent`."""
         wanted = self._end - self._start

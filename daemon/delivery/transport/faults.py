@@ -112,6 +112,8 @@ def stock_fault(error: requests.RequestException, origin: str) -> DeliveryError:
             return DeliveryError("transfer_timeout", f"{origin} was silent for too long")
         case requests.exceptions.ConnectionError():
             return DeliveryError("connection_reset", f"the connection to {origin} failed")
+        case requests.exceptions.ChunkedEncodingError():
+            return DeliveryError("answer_broken", f"{origin} gave no whole answer in HTTP")
         case requests.exceptions.InvalidURL() | requests.exceptions.InvalidHeader():
             return DeliveryError(
                 "bad_request", f"the request to {origin} cannot be made", kind=Kind.PERMANENT
