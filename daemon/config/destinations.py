@@ -16,6 +16,7 @@ from daemon.config.words import (
     BucketName,
     CloudName,
     HeaderName,
+    HeaderTemplate,
     HeaderValue,
     MetadataKey,
     Region,
@@ -104,7 +105,9 @@ class HttpDestinationConfig(ServerDestinationConfig):
     method: Literal["POST", "PUT"] = "POST"
     field: str = "file"
     data: dict[str, Template] = Field(default_factory=dict)
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderTemplate] = Field(
+        default_factory=dict, description="templates; what is no ASCII in a name is percent-encoded"
+    )
     digest: bool = Field(
         default=False, description="send the content's sha256 along (RFC 9530); with PUT"
     )

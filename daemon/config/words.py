@@ -68,6 +68,22 @@ def check_header_value(text: str) -> str:
     return text
 
 
+def check_header_template(text: str) -> str:
+    """A header's value that may have fields; raises ValueError otherwise, which never repeats it.
+
+    A value may come from the environment and be a secret.
+    """
+    check_header_value(text)
+    try:
+        template.check(text)
+    except ValueError:
+        known = ", ".join(sorted(template.FIELDS))
+        raise ValueError(
+            f"what stands in {{ }} is one of {known}; write {{{{ and }}}} for plain braces"
+        ) from None
+    return text
+
+
 def check_bucket(text: str) -> str:
     """A bucket's name; raises ValueError for what is none at any store."""
     if _BUCKET.fullmatch(text) is None:
@@ -133,6 +149,7 @@ Url = Annotated[
 ]
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]
+HeaderTemplate = Annotated[str, AfterValidator(check_header_template)]
 BucketName = Annotated[str, AfterValidator(check_bucket), Field(examples=["receipts"])]
 Region = Annotated[str, AfterValidator(check_region), Field(examples=["eu-central-1"])]
 CloudName = Annotated[str, AfterValidator(check_cloud), Field(examples=["demo"])]

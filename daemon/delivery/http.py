@@ -15,7 +15,7 @@ from daemon.config import answer_path, template
 from daemon.config.destinations import HttpDestinationConfig
 from daemon.delivery import verdict
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
-from daemon.delivery.naming import Facts, facts_of, url_of
+from daemon.delivery.naming import Facts, facts_of, header_of, url_of
 from daemon.delivery.reach import all_well, unknown
 from daemon.delivery.transport.adapter import round_trip_of
 from daemon.delivery.transport.body import Envelope, boundary_for, multipart, open_parcel
@@ -36,6 +36,7 @@ class HttpDestination:
     ) -> None:
         self.name = name
         self._config = config
+        self._varying = {name: text for name, text in config.headers.items() if _varies(text)}
         self._url = config.url
         if config.method == "PUT" and config.url.endswith("/"):
             self._url += "{name}"
@@ -44,7 +45,7 @@ class HttpDestination:
             name,
             config,
             config.url,
-            headers=config.headers,
+            headers={name: text for name, text in config.headers.items() if not _varies(text)},
             credentials=replace(known, secrets=(*known.secrets, *private_fields(config.data))),
             limits=limits,
         )
@@ -58,7 +59,7 @@ class HttpDestination:
             facts = facts_of(parcel)
             envelope = self._envelope(parcel, facts)
             body = self._client.body(descriptor, parcel, envelope, stop=stop, progress=progress)
-            request = self._client.request(self._config.method, url_of(self._url, facts))
+            request = self._request(self._config.method, facts)
             request.headers["Content-Type"] = envelope.content_type
             request.headers["Idempotency-Key"] = parcel.idempotency_key
             if self._config.digest:
@@ -71,8 +72,8 @@ class HttpDestination:
     def check(self) -> list[Finding]:
         """Connect and ask for the headers at the address, which delivers nothing."""
         sample: dict[str, str | datetime] = dict.fromkeys(template.FIELDS, "inboxd-check")
-        url = url_of(self._url, {**sample, "received": datetime.now(UTC)})
-        findings = self._client.check(self._client.request("HEAD", url))
+        request = self._request("HEAD", {**sample, "received": datetime.now(UTC)})
+        findings = self._client.check(request)
         return [*findings, *unknown("auth", "rights", "quota")] if all_well(findings) else findings
 
     def discard(self, acknowledgement: Acknowledgement) -> bool:
@@ -91,6 +92,10 @@ class HttpDestination:
     def close(self) -> None:
         """Close the kept connections."""
         self._client.close()
+
+    def _request(self, method: str, facts: Facts) -> requests.PreparedRequest:
+        varying = {name: header_of(text, facts) for name, text in self._varying.items()}
+        return self._client.request(method, url_of(self._url, facts), varying)
 
     def _envelope(self, parcel: Parcel, facts: Facts) -> Envelope:
         if self._config.method == "PUT":
@@ -125,6 +130,11 @@ class HttpDestination:
     def _put(self, response: requests.Response) -> str | None:
         """Where a PUT went is where its file is; a query may hold a secret."""
         return response.url.partition("?")[0] if self._config.method == "PUT" else None
+
+
+def _varies(text: str) -> bool:
+    """Whether a header is filled in for each file, if only to undouble its braces."""
+    return "{" in text or "}" in text
 
 
 def _digest_fields(sha256: str) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from daemon.delivery.destination import Parcel
 Facts = Mapping[str, str | int | datetime]
 
 _LONGEST: Final = 255
+_PLAIN_IN_HEADERS: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 _PARSE = string.Formatter().parse
 
 
@@ -51,6 +52,19 @@ def url_of(pattern: str, facts: Facts) -> str:
         parts.append(literal)
         if name is not None:
             parts.append(segment(format(facts[name], form or ""), safe="/" if form else ""))
+    return "".join(parts)
+
+
+def header_of(pattern: str, facts: Facts) -> str:
+    """A header's value from its template: values are percent-encoded where a header takes no more.
+
+    A header holds one line of ASCII; % is encoded too, so that it can be undone.
+    """
+    parts = []
+    for literal, name, form, _ in _PARSE(pattern):
+        parts.append(literal)
+        if name is not None:
+            parts.append(segment(format(facts[name], form or ""), safe=_PLAIN_IN_HEADERS))
     return "".join(parts)
 
 

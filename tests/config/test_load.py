@@ -232,6 +232,8 @@ class TestKeys:
             ("headers", "{'a b': x}", "'a b' cannot be the name of a header"),
             ("headers", '{a: "b\\nc"}', "a header holds one line of plain ASCII text"),
             ("headers", "{Content-Length: '3'}", "leave it out"),
+            ("headers", "{X-Sum: '{sha265}'}", "{ } is one of inbox, job"),
+            ("headers", """{X-Json: '{"a": 1}'}""", "{{ and }} for plain braces"),
             ("headers", "{Authorization: Bearer abc}", "this is a secret in the file; use auth"),
             ("auth", "{type: bearr}", "write type: and one of none, bearer, basic, digest,"),
             (

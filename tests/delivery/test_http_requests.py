@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,33 @@ def test_put_url(tmp_path: Path) -> None:
     assert acknowledgement.location == f"{receiver.url}in/2026/receipt-{parcel.sha256}.jpg"
     assert request.path == f"/in/2026/receipt-{parcel.sha256}.jpg?job={parcel.job}"
     assert request.headers["content-type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_headers_are_templates(tmp_path: Path, method: str) -> None:
+    """Headers are filled in for each file; what is no ASCII, or breaks a line, is encoded."""
+    headers = {"X-Sum": "{sha256}", "X-Name": "{inbox}/{name}", "X-Plain": "{{a}}", "X-Fixed": "b"}
+    names = ["a b\u00fc.jpg", "two\r\nX-Evil: yes.jpg", "100%.jpg", "bytes-\udcff.jpg", "plain.jpg"]
+    with Receiver() as receiver:
+        destination = http_destination(receiver.url, method=method, headers=headers)
+        parcel = parcel_of(write(tmp_path, b"content"))
+        for name in names:
+            destination.deliver(replace(parcel, name=name), lambda _: None, never())
+        assert all(finding.ok for finding in destination.check())
+        destination.close()
+        requests = [request for request in receiver.requests if request.method == method]
+    told = [request.headers["x-name"] for request in requests]
+    assert told == [
+        "receipts/a b%C3%BC.jpg",
+        "receipts/two%0D%0AX-Evil: yes.jpg",
+        "receipts/100%25.jpg",
+        "receipts/bytes-%FF.jpg",
+        "receipts/plain.jpg",
+    ]
+    assert {request.headers["x-sum"] for request in requests} == {parcel.sha256}
+    assert {request.headers["x-plain"] for request in requests} == {"{a}"}
+    assert {request.headers["x-fixed"] for request in requests} == {"b"}
+    assert not any("x-evil" in request.headers for request in requests)
 
 
 def test_digest_fields(tmp_path: Path) -> None:
