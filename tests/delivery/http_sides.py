@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from daemon.delivery.destination import Destination
 from tests.delivery.contract import Kept, ServerSide, folder_kept
 from tests.delivery.parcels import http_destination
-from tests.delivery.proxy import Proxy
+from tests.delivery.proxy import Fault, Passed, Proxy
 from tests.delivery.servers import Servers, free_port, program
 from tests.receiver import CERTIFICATE, CLIENT_CERTIFICATE, KEY
 
@@ -118,10 +122,17 @@ class NginxSide(ServerSide):
             destination.close()
 
 
-def nginx_side(nginx: Nginx) -> Iterator[NginxSide]:
+class SizesSide(NginxSide):
+    """A folder of nginx whose files are too large to be looked into."""
+
+    def kept(self) -> list[Kept]:
+        return [Kept(path.name, path.stat().st_size, None) for path in self.path.iterdir()]
+
+
+def nginx_side(nginx: Nginx, kind: type[NginxSide] = NginxSide) -> Iterator[NginxSide]:
     """A new folder on nginx, behind a proxy that speaks TLS too; for fixtures."""
     with Proxy(nginx.port, tls=True) as proxy:
-        side = NginxSide(nginx, proxy)
+        side = kind(nginx, proxy)
         yield side
         side.close()
 
@@ -136,3 +147,61 @@ def start_httpbin(servers: Servers) -> int:
         return port
 
     return servers.once("httpbin", start)
+
+
+class RememberingProxy(Proxy):
+    """A proxy that keeps, for whoever asks, all that came by, also what it is told to forget."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.all: list[Passed] = []
+
+    def took(self, request: Passed) -> Fault:
+        """Note a request and say what becomes of it."""
+        self.all.append(request)
+        return super().took(request)
+
+
+class HttpbinSide(ServerSide):
+    """httpbin, which keeps nothing: what it has read is what it says, heard or lost on the way.
+
+    Like a server that goes by the Idempotency-Key, it counts what comes again with one as the same.
+    """
+
+    def __init__(self, proxy: RememberingProxy) -> None:
+        self.proxy: RememberingProxy = proxy
+        self.opened: list[Destination] = []
+
+    def destination(self, **options: object) -> Destination:
+        made = http_destination(f"{self.proxy.url}post", data={"name": "{name}"}, **options)
+        self.opened.append(made)
+        return made
+
+    def kept(self) -> list[Kept]:
+        told = [json.loads(p.answer) for p in self.proxy.all if p.status == 200 and p.answer]
+        return list({each["headers"]["Idempotency-Key"]: _as_kept(each) for each in told}.values())
+
+    def as_named(self, name: str) -> str:
+        return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def close(self) -> None:
+        for destination in self.opened:
+            destination.close()
+            destination.close()
+
+
+def _as_kept(told: Mapping[str, Any]) -> Kept:
+    content = told["files"]["file"]
+    if content.startswith("data:"):
+        plain = base64.b64decode(content.partition(",")[2])
+    else:
+        plain = content.encode()
+    return Kept(told["form"]["name"], len(plain), hashlib.sha256(plain).hexdigest())
+
+
+def httpbin_side(port: int) -> Iterator[HttpbinSide]:
+    """httpbin behind a proxy; for fixtures."""
+    with RememberingProxy(port) as proxy:
+        side = HttpbinSide(proxy)
+        yield side
+        side.close()

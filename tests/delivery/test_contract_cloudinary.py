@@ -10,11 +10,21 @@ import pytest
 
 from daemon.config.destinations import CloudinaryDestinationConfig
 from daemon.delivery.cloudinary.destination import CloudinaryDestination
+from daemon.delivery.destination import Destination
 from daemon.errors import Kind
 from tests.delivery.cloudinary_receiver import CLOUD, KEY, PRESET, SECRET, CloudinaryReceiver
-from tests.delivery.contract import FarSide, Kept, ServerContract, ServerSide, failed
+from tests.delivery.contract import (
+    FarSide,
+    Gigabytes,
+    Kept,
+    ServerContract,
+    ServerSide,
+    failed,
+)
 from tests.delivery.parcels import parcel_of, write
 from tests.delivery.proxy import Proxy
+from tests.exchange import Exchange
+from tests.receiver import Receiver
 
 
 class CloudinarySide(ServerSide):
@@ -91,3 +101,52 @@ class TestSigned(CloudinaryContract):
     def far_side(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarSide]:
         monkeypatch.setenv("SECRET", SECRET)
         yield from running(api_key=KEY, api_secret_env="SECRET")
+
+
+def chunk_taken(exchange: Exchange) -> None:
+    """Take one chunk and throw it away; an asset is there when the last one came."""
+    exchange.read_body()
+    _, _, told = exchange.headers["content-range"].partition(" ")
+    place, _, total = told.partition("/")
+    if int(place.partition("-")[2]) + 1 < int(total):
+        exchange.answer(200, {}, b'{"done": false}')
+    else:
+        exchange.answer(200, {}, b'{"public_id": "large", "bytes": %d}' % int(total))
+
+
+class ThrowingSide(FarSide):
+    """A cloud that says what Cloudinary says and keeps nothing, in this process's memory or out."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self._opened: list[Destination] = []
+
+    def destination(self, **options: object) -> Destination:
+        config = {"type": "cloudinary", "cloud": CLOUD, "upload_preset": PRESET}
+        section = {**config, "endpoint": self.receiver.url.rstrip("/"), **options}
+        made = CloudinaryDestination("cdn", CloudinaryDestinationConfig.model_validate(section))
+        self._opened.append(made)
+        return made
+
+    def kept(self) -> list[Kept]:
+        sizes = [asked.size for asked in self.receiver.requests if asked.complete]
+        return [Kept("large", sum(sizes), None)]
+
+    def close(self) -> None:
+        for destination in self._opened:
+            destination.close()
+
+
+class TestGigabytes(Gigabytes):
+    @pytest.fixture
+    def far_side(self) -> Iterator[FarSide]:
+        with Receiver(ok_with_an_asset, otherwise=chunk_taken, hashing=False) as receiver:
+            side = ThrowingSide(receiver)
+            yield side
+            side.close()
+
+
+def ok_with_an_asset(exchange: Exchange) -> None:
+    """Take a file in one form."""
+    exchange.read_body()
+    exchange.answer(200, {}, b'{"public_id": "small"}')

@@ -9,7 +9,13 @@ import pytest
 
 from daemon.delivery.destination import Destination
 from tests.delivery.contract import FarSide, Gigabytes, Kept, ServerContract, ServerSide
-from tests.delivery.http_sides import nginx_side, start_nginx
+from tests.delivery.http_sides import (
+    SizesSide,
+    httpbin_side,
+    nginx_side,
+    start_httpbin,
+    start_nginx,
+)
 from tests.delivery.parcels import http_destination
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers
@@ -97,6 +103,21 @@ class TestNginx(ServerContract):
     @pytest.fixture
     def far_side(self, servers: Servers) -> Iterator[FarSide]:
         yield from nginx_side(start_nginx(servers))
+
+
+class TestHttpbin(ServerContract):
+    discards = False
+
+    @pytest.fixture
+    def far_side(self, servers: Servers) -> Iterator[FarSide]:
+        yield from httpbin_side(start_httpbin(servers))
+
+
+@pytest.mark.system
+class TestNginxGigabytes(Gigabytes):
+    @pytest.fixture
+    def far_side(self, servers: Servers) -> Iterator[FarSide]:
+        yield from nginx_side(start_nginx(servers), SizesSide)
 
 
 class TestPostGigabytes(Gigabytes):

@@ -46,6 +46,20 @@ class TestApacheDigest(ServerContract):
 
 
 @pytest.mark.system
+class TestRcloneGigabytes(Gigabytes):
+    @pytest.fixture
+    def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
+        yield from share_on(start_rclone(servers), tmp_path, SizesSide)
+
+
+@pytest.mark.system
+class TestWsgidavGigabytes(Gigabytes):
+    @pytest.fixture
+    def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
+        yield from share_on(start_wsgidav(servers), tmp_path, SizesSide)
+
+
+@pytest.mark.system
 class TestApacheGigabytes(Gigabytes):
     @pytest.fixture
     def far_side(self, servers: Servers, tmp_path: Path) -> Iterator[FarSide]:
