@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,13 +30,15 @@ _ROWS = [
 ]
 
 
-def _lines(x: float = 0, y: float = 0, *, dated: bool = True) -> list[Line]:
+def _lines(
+    x: float = 0, y: float = 0, *, date: str = "14/03/2026", rows: Sequence[tuple[str, str]] = _ROWS
+) -> list[Line]:
     """Lines of a receipt whose top left corner is at a point; letters are 20 pixels high."""
     found = []
-    for number, (left, right) in enumerate(_ROWS):
-        top = y + 40 * number
+    for number, (label, right) in enumerate(rows):
+        top, left = y + 40 * number, label.replace("14/03/2026", date)
         for text, start in ((left, x), (right, x + 500 - 12 * len(right))):
-            if text and (dated or "/" not in text):
+            if text:
                 end, bottom = start + 12 * len(text), top + 20
                 found.append(Line(text, 1.0, (start, top, end, top, end, bottom, start, bottom)))
     return found
@@ -59,7 +63,32 @@ def test_receipts_one_above_another_are_several() -> None:
 
 def test_a_slip_without_a_date_of_its_own_is_part_of_its_receipt() -> None:
     """What follows after a gap, such as a card payment, belongs to the receipt above."""
-    assert receipts_on(_lines() + _lines(0, 500, dated=False)) == 1
+    assert receipts_on(_lines() + _lines(0, 500, date="")) == 1
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("14/03/26", "2026-03-14", "14. März 2026", "14 MAR 2026", "14-Abr-26", "3.3.2026"),
+        *("14/03/202610:42:57AM", "0044 14032026 10:42:54", "14 de mayo de 2026"),
+    ],
+)
+def test_dates_of_all_forms_make_a_receipt(date: str) -> None:
+    """Also those whose month is a word, and those to which the time is stuck."""
+    assert receipts_on(_lines(date=date) + _lines(600, date=date)) == 2
+
+
+def test_receipts_that_lie_close_are_told_by_their_dates() -> None:
+    """Little room between two is enough where the second has a heading and another date."""
+    assert receipts_on(_lines() + _lines(0, 425, date="15/03/2026")) == 2
+    assert receipts_on(_lines() + _lines(507, date="15/03/2026")) == 2
+    assert receipts_on(_lines() + _lines(0, 425)) == 1
+
+
+def test_a_stamp_with_another_date_makes_no_second_receipt() -> None:
+    """What follows it has amounts, but no heading of its own."""
+    below = [("15 MAR 2026", ""), ("Summary of taxes", ""), *_ROWS[3:]]
+    assert receipts_on(_lines() + _lines(0, 425, rows=below)) == 1
 
 
 @pytest.mark.parametrize("angle", [-0.2, 0.1, 0.3])
