@@ -161,8 +161,10 @@ class S3DestinationConfig(ServerDestinationConfig):
         8_000_000,
         description="bytes of one file that a crash may cost; more lets more parts go at once",
     )
-    create_once: bool = Field(
-        default=False, description="refuse to replace an object: If-None-Match: *"
+    create_once: bool | None = Field(
+        None,
+        description="refuse to replace an object: If-None-Match: *; by default it is asked for "
+        "where the key holds {sha256} or {job}, without a fault where the store does not know it",
     )
     storage_class: HeaderValue | None = None
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None

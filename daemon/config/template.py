@@ -15,6 +15,7 @@ FIELDS = frozenset(
 _PARTS_OF_DATES = re.compile(r"%[-_0^#]?[aAbBcCdDeFgGhHIjklmMpPrRsSTuUVwWxXyYzZf%]")
 """What strftime(3) fills in, with the flags of the GNU library."""
 _OF_ONE_FILE = frozenset({"name", "stem", "path", "sha256", "job"})
+_OF_ONE_CONTENT = frozenset({"sha256", "job"})
 
 
 def check(template: str) -> None:
@@ -39,6 +40,11 @@ def check(template: str) -> None:
 def tells_files_apart(template: str) -> bool:
     """Whether what a template makes has to do with the one file, not only with its inbox or day."""
     return any(name in _OF_ONE_FILE for _, name, _, _ in string.Formatter().parse(template))
+
+
+def tells_contents_apart(template: str) -> bool:
+    """Whether what a template makes can only be made of one content, or for one job."""
+    return any(name in _OF_ONE_CONTENT for _, name, _, _ in string.Formatter().parse(template))
 
 
 def render(template: str, facts: Mapping[str, str | int | datetime]) -> str:

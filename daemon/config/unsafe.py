@@ -80,7 +80,7 @@ def _one_name(name: str, destination: DestinationConfig) -> Iterator[Unsafe]:
     match destination:
         case HttpDestinationConfig(method="PUT", url=pattern):
             key = "url"
-        case S3DestinationConfig(create_once=False, key=pattern):
+        case S3DestinationConfig(create_once=False | None, key=pattern):
             key = "key"
         case FolderDestinationConfig(collision="overwrite", name=pattern):
             key = "name"

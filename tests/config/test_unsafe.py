@@ -59,6 +59,7 @@ def test_certificates_that_are_not_verified(tmp_path: Path) -> None:
         ({"type": "s3", "bucket": "receipts", "key": "latest"}, True),
         ({"type": "s3", "bucket": "receipts", "key": "'{inbox}/{received:%Y}'"}, True),
         ({"type": "s3", "bucket": "receipts", "key": "latest", "create_once": "true"}, False),
+        ({"type": "s3", "bucket": "receipts", "key": "latest", "create_once": "false"}, True),
         ({"type": "s3", "bucket": "receipts", "key": "'{inbox}/{stem}'"}, False),
         ({"type": "s3", "bucket": "receipts", "key": "in/"}, False),
         ({"type": "http", "method": "PUT", "url": "https://x.example/in"}, True),

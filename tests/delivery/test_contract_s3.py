@@ -13,6 +13,7 @@ from tests.delivery.contract import FarSide, Gigabytes, ServerContract, deliver,
 from tests.delivery.parcels import parcel_of, write
 from tests.delivery.s3_sides import (
     DOMAIN,
+    BucketSide,
     SeaweedSide,
     bucket_side,
     start_moto,
@@ -26,6 +27,20 @@ class S3Contract(ServerContract):
     large = 12_000_000
     options = {"multipart_threshold": "5MiB"}  # noqa: RUF012  # never changed
     sent_again = 8_000_000
+
+    @pytest.mark.parametrize("size", [7, 6_000_000])
+    def test_name_that_tells_the_content(
+        self, far_side: BucketSide, tmp_path: Path, size: int
+    ) -> None:
+        """An object that can only be this file is made once and found again, by all stores."""
+        content = os.urandom(size)
+        options = {**self.options, "key": "{sha256}-{name}"}
+        for key in ("one", "two"):
+            parcel = parcel_of(write(tmp_path, content), "r.jpg", key=key)
+            delivered = deliver(far_side.destination(**options), parcel)
+            assert delivered.bytes == size
+        assert far_side.digests() == [digest(content)]
+        assert far_side.unfinished() == []
 
 
 class TestRclone(S3Contract):

@@ -210,12 +210,75 @@ class TestCreateOnce:
         assert failed(store.destination(create_once=True), parcel_of(other)).code == "name_taken"
 
 
+class TestNameThatTellsTheContent:
+    """Without a word in the configuration `If-None-Match` is asked for where it cannot hurt."""
+
+    KEY = "{sha256}-{name}"
+
+    @pytest.mark.parametrize(
+        "key", [KEY, "{job}/{name}", "{inbox}/{received:%Y/%m}/{sha256}-{name}"]
+    )
+    def test_one_request(self, store: Store, parcel: Parcel, key: str) -> None:
+        """It costs no look."""
+        deliver(store.destination(key=key), parcel)
+        assert store.operations == ["PutObject"]
+        assert store.requests[0].headers["if-none-match"] == "*"
+
+    @pytest.mark.parametrize("threshold", ["5MiB", 1])
+    def test_second_delivery(self, store: Store, parcel: Parcel, threshold: object) -> None:
+        """Content that is there under its name counts as delivered, and is not written again."""
+        destination = store.destination(key=self.KEY, multipart_threshold=threshold)
+        first = deliver(destination, parcel)
+        there = dict(store.objects)
+        again = deliver(destination, replace(parcel, idempotency_key="another"))
+        assert (again.location, again.bytes) == (first.location, parcel.size)
+        assert store.objects == there
+        assert all(store.objects[key] is there[key] for key in there)
+        assert store.uploads == {}
+
+    @pytest.mark.parametrize("threshold", ["5MiB", 1])
+    def test_store_that_does_not_know_it(
+        self, store: Store, parcel: Parcel, threshold: object
+    ) -> None:
+        """It goes without in the same attempt, and from then on; nothing is sent in parts again."""
+        destination = store.destination(key=self.KEY, multipart_threshold=threshold)
+        last = "PutObject" if threshold != 1 else "CompleteMultipartUpload"
+        store.fails(last, 501, "NotImplemented")
+        deliver(destination, parcel)
+        deliver(destination, replace(parcel, name="other.jpg", idempotency_key="other"))
+        asked = [r for r in store.requests if r.headers.get("if-none-match")]
+        assert len(asked) == 1
+        assert store.operations.count(last) == 3
+        assert store.operations.count("UploadPart") == (2 if threshold == 1 else 0)
+        assert len(store.objects) == 2
+        assert store.uploads == {}
+
+    @pytest.mark.parametrize("threshold", ["5MiB", 1])
+    @pytest.mark.parametrize("looks", [True, False])
+    def test_what_lies_there_is_not_it(
+        self, store: Store, parcel: Parcel, threshold: object, looks: bool
+    ) -> None:
+        """What is half of it, or may not be looked at, is replaced by the whole."""
+        name = f"{parcel.sha256}-{parcel.name}"
+        store.objects[name] = Kept(name, {}, size=1)
+        if not looks:
+            store.fails("HeadObject", 403, "")
+        deliver(store.destination(key=self.KEY, multipart_threshold=threshold), parcel)
+        assert store.objects[name].size == parcel.size
+        assert store.uploads == {}
+
+    def test_told_not_to(self, store: Store, parcel: Parcel) -> None:
+        """A configuration that says no has its way."""
+        deliver(store.destination(key=self.KEY, create_once=False), parcel)
+        assert "if-none-match" not in store.requests[0].headers
+
+
 def md5(content: bytes) -> bytes:
     return hashlib.md5(content, usedforsecurity=False).digest()
 
 
 def test_replacing_is_the_default(store: Store, parcel: Parcel) -> None:
-    """Without create_once a name belongs to whoever wrote last, at one request each."""
+    """A name that tells nothing of the content belongs to whoever wrote last, one request each."""
     store.objects["receipt.jpg"] = Kept("receipt.jpg", {}, size=3)
     deliver(store.destination(), parcel)
     assert store.operations == ["PutObject"]

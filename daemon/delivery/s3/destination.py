@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
+from typing import Final
 
 from daemon.config import template
 from daemon.config.destinations import S3DestinationConfig
@@ -23,6 +24,9 @@ from daemon.delivery.s3.parts import part_size_for
 from daemon.delivery.transport.body import Envelope, file_changed, open_parcel
 from daemon.errors import ConfigError, DeliveryError, Kind, Problem, StoppedError
 from daemon.limits import DEFAULT, Limits
+
+_ONCE: Final = {"If-None-Match": "*"}
+_NOT_KNOWN: Final = 501
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class S3Destination:
         self._config = config
         self._requests = ObjectRequests(name, config, _signer(name, config), limits)
         self._uploads = MultipartUploads(self._requests, config, limits)
-        self._once = {"If-None-Match": "*"} if config.create_once else {}
+        self._once: Mapping[str, str] = _ONCE if _creates_once(config) else {}
 
     def deliver(self, parcel: Parcel, progress: Progress, stop: Event) -> Acknowledgement:
         """Make one attempt; errors as the seam says."""
@@ -94,8 +98,8 @@ class S3Destination:
         if there is not None:
             return there
         if attempt.parcel.size < self._config.multipart_threshold:
-            return self._in_one(attempt)
-        return self._in_parts(attempt)
+            return self._in_one(attempt, self._once)
+        return self._in_parts(attempt, self._once)
 
     def _look_first(self, attempt: _Attempt) -> Stored | None:
         """The object that is there already, where it is the parcel and may not be replaced.
@@ -110,10 +114,10 @@ class S3Destination:
             raise DeliveryError("name_taken", f"{TAKEN}; change `key`", kind=Kind.PERMANENT)
         return there
 
-    def _in_one(self, attempt: _Attempt) -> Stored:
+    def _in_one(self, attempt: _Attempt, once: Mapping[str, str]) -> Stored:
         """Make one request of it."""
         parcel = attempt.parcel
-        headers = {**self._described(parcel), **self._once}
+        headers = {**self._described(parcel), **once}
         if parcel.sha256:
             headers[CHECKSUM] = checksum(parcel.sha256)
         body = self._requests.client.body(
@@ -122,9 +126,14 @@ class S3Destination:
         try:
             return self._requests.put(attempt.key, body, parcel.sha256, headers, attempt.stop)
         except DeliveryError as error:
-            return self._unless_taken(error, attempt)
+            there = self._taken_by_itself(error, attempt)
+            if there is None and once and self._may_replace(error):
+                return self._in_one(attempt, {})
+            if there is None:
+                raise
+            return there
 
-    def _in_parts(self, attempt: _Attempt) -> Stored:
+    def _in_parts(self, attempt: _Attempt, once: Mapping[str, str]) -> Stored:
         """Go on with the upload that was begun, or begin one."""
         parcel = attempt.parcel
         upload, kept = self._begun(attempt)
@@ -140,13 +149,18 @@ class S3Destination:
                 kept,
                 parcel,
                 attempt.descriptor,
-                headers=self._once,
+                headers=once,
                 progress=attempt.progress,
                 stop=attempt.stop,
             )
         except DeliveryError as error:
+            there = self._taken_by_itself(error, attempt, upload.part_size)
+            if there is None and once and self._may_replace(error):
+                return self._in_parts(attempt, {})
             self._clean_up(upload, parcel, error)
-            return self._unless_taken(error, attempt, upload.part_size)
+            if there is None:
+                raise
+            return there
 
     def _begun(self, attempt: _Attempt) -> tuple[Upload, Mapping[int, Kept] | None]:
         """The upload to go on with and what the store has of it, None where it knows nothing."""
@@ -167,15 +181,27 @@ class S3Destination:
             elif error.code == "upload_lost":  # the next attempt looks whether it was completed
                 self._requests.abort(upload.key, upload.id)
 
-    def _unless_taken(
+    def _taken_by_itself(
         self, error: DeliveryError, attempt: _Attempt, part_size: int | None = None
-    ) -> Stored:
-        """The parcel, where it is what took the name of itself; else raises the error."""
+    ) -> Stored | None:
+        """The parcel, where it is what took the name of itself."""
         if error.code == "name_taken":
             there = self._there(attempt)
             if there is not None and self._is_parcel(there, attempt, part_size):
                 return there
-        raise error
+        return None
+
+    def _may_replace(self, error: DeliveryError) -> bool:
+        """Whether what was asked for of our own accord is gone without.
+
+        Where a key names the content no other can be lost by it; and some stores know no
+        `If-None-Match` and say so (501).
+        """
+        if self._config.create_once is not None:
+            return False
+        if error.http_status == _NOT_KNOWN:
+            self._once = {}
+        return error.http_status == _NOT_KNOWN or error.code == "name_taken"
 
     def _there(self, attempt: _Attempt) -> Stored | None:
         """The object that has this key, None where there is none or we may not look."""
@@ -203,6 +229,13 @@ class S3Destination:
             for name, text in self._config.metadata.items()
         }
         return {"Content-Type": parcel.media_type, **metadata, **marks(parcel)}
+
+
+def _creates_once(config: S3DestinationConfig) -> bool:
+    """As configured; else where a name can only be that of this very file."""
+    if config.create_once is None:
+        return template.tells_contents_apart(config.key)
+    return config.create_once
 
 
 def _signer(name: str, config: S3DestinationConfig) -> Signs:
