@@ -81,6 +81,8 @@ POINTS: Mapping[str, str] = {
     "file.durable": "originals are durable in their place, the ledger does not know",
     "file.committed": "the end is committed, work/ not cleared",
     "file.cleared": "work/ is cleared, nobody was told",
+    # where a file system has no rename that spares the target
+    "rename.linked": "a file has its new name, and its old one too",
     # to another disk
     "copy.copied": "an original is copied beside its place on another disk",
     "copy.named": "the copy has its name, the source is still there",

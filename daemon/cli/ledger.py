@@ -100,10 +100,11 @@ class Ledger:
         if inbox is None:
             return
         places = Places.of(inbox)
-        if not places.keep:
-            yield from (_end(places, end) for end in (job.ending,) if end and end.name)
-            yield os.path.join(places.work, job.id.encode())
-            yield from (_end(places, end) for end in (job.origin,) if end and end.name)
+        filed = [end for end in (job.ending, job.origin) if end and end.name]
+        in_ends = [_end(places, end) for end in filed if not end.sidecar_only]
+        yield from in_ends[:1] if job.ending is not None else []
+        yield os.path.join(places.work, job.id.encode())
+        yield from in_ends
         if places.keep or job.ending is None:
             yield os.path.join(places.inbox, job.path)
 

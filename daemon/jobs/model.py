@@ -146,13 +146,15 @@ class Ending:
     """How a job ends: the state, why, and the name of its original in `folder`.
 
     `folder` is `done` or `rejected`; `name` is relative to it. Both are empty where no sidecar is
-    written, because the file was gone before it was claimed.
+    written, because the file was gone before it was claimed. `sidecar_only` says that the original
+    is not put there: it stays in its inbox, or goes.
     """
 
     state: State
     fault: Fault | None = None
     folder: str = ""
     name: bytes = b""
+    sidecar_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

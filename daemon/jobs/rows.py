@@ -89,15 +89,17 @@ def _preparation(row: sqlite3.Row) -> Preparation | None:
 
 def ending_json(ending: Ending) -> str:
     """An ending as it is kept; the name is bytes and goes in as hexadecimal digits."""
-    return _dump([ending.state, fault_json(ending.fault), ending.folder, ending.name.hex()])
+    facts = [ending.state, fault_json(ending.fault), ending.folder, ending.name.hex()]
+    return _dump([*facts, ending.sidecar_only])
 
 
 def ending_from(text: str | None) -> Ending | None:
     """The ending in a column, or None."""
     if text is None:
         return None
-    state, fault, folder, name = json.loads(text)
-    return Ending(State(state), _fault(fault), folder, bytes.fromhex(name))
+    state, fault, folder, name, *more = json.loads(text)
+    sidecar_only = bool(more and more[0])  # earlier versions did not say
+    return Ending(State(state), _fault(fault), folder, bytes.fromhex(name), sidecar_only)
 
 
 def delivery_columns(job: str, delivery: Delivery) -> dict[str, Any]:

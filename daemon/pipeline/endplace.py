@@ -60,8 +60,10 @@ class NameChooser:
                 return True
             if not os.path.lexists(path):
                 return False
-            # A sidecar of this very job is a leftover of a crash; its name is still ours.
-            return _job_of(path) != job.id
+            # A sidecar of this very job is a leftover of a crash; its name is still ours. What has
+            # a sidecar of its own is an original, whatever it says of itself.
+            own = os.path.join(place, sidecar_name(name, job.id))
+            return _job_of(path) != job.id or os.path.lexists(own)
 
         chosen = target_name(base, job.id, taken)
         self._reserved.add(place + b"/" + chosen)

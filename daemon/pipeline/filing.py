@@ -55,6 +55,11 @@ class Filing:
     recorded: bool = False
 
     @property
+    def deletes(self) -> bool:
+        """Whether its original goes instead of being filed."""
+        return self.delete and self.ending.state is State.DONE
+
+    @property
     def end(self) -> EndPlace:
         """Where its original and its sidecar belong, once the name is chosen."""
         return EndPlace.of(self.places.folder(self.ending.folder), self.ending.name, self.job.id)
@@ -250,8 +255,7 @@ class Filer:
         """Make the moves durable and commit the end states."""
         if not placed:
             return
-        folders = {end.folder for filing, end in placed if not filing.places.keep}
-        folders |= {f.places.work for f, _ in placed if not f.places.keep}
+        folders = {folder for each in placed for folder in _changed_by_moving(*each)}
         folders |= {folder for each in placed if (folder := _clear_origin(*each))}
         changes = [Closed(filing.job.id, filing.ending) for filing, _ in placed]
         with turns.waiting():
@@ -277,6 +281,13 @@ def _is_of_all(error: OSError, group: Sequence[Filing]) -> bool:
     return is_environment(error)
 
 
+def _changed_by_moving(filing: Filing, end: EndPlace) -> tuple[bytes, ...]:
+    """The folders whose names a move has changed; none where the original stayed."""
+    if filing.places.keep and not os.path.lexists(end.original):
+        return ()
+    return end.folder, filing.places.work
+
+
 def _clear_origin(filing: Filing, end: EndPlace) -> bytes | None:
     origin = filing.job.origin
     if origin is None:
@@ -295,11 +306,14 @@ def _named(filing: Filing, names: NameChooser, now: float) -> _Placed:
     folder = filing.places.folder(filing.ending.folder)
     ending = filing.ending
     timings = {**job.timings, "total": max(0.0, now - job.received)}
-    named = Filing(
-        replace(job, timings=timings),
-        filing.places,
-        Ending(ending.state, ending.fault, ending.folder, names.choose(folder, job)),
-        filing.delete,
+    named = replace(
+        filing,
+        job=replace(job, timings=timings),
+        ending=replace(
+            ending,
+            name=names.choose(folder, job),
+            sidecar_only=filing.deletes or filing.places.stays(job),
+        ),
         recorded=True,
     )
     return named, named.end
@@ -348,12 +362,12 @@ def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Pl
     elsewhere: list[_Placed] = []
     taken: list[_Placed] = []
     for filing, end in placed:
-        if filing.places.keep:
+        if filing.places.stays(filing.job):
             moved.append((filing, end))
             continue
         source = filing.places.original(filing.job)
         try:
-            if filing.delete and filing.ending.state is State.DONE:
+            if filing.deletes:
                 if not unlink_if_there(source) and _is_back(filing, end):
                     os.unlink(source)
             else:

@@ -17,6 +17,7 @@ from daemon.files import (
     environment_fault,
     identity,
     is_environment,
+    is_one_file,
     is_same,
     make_folder,
     move_new,
@@ -103,9 +104,20 @@ class Places:
 
     def original(self, job: Job) -> bytes:
         """Where the file is while its job runs."""
-        if self.keep:
+        if self.stays(job):
             return os.path.join(self.inbox, job.path)
         return os.path.join(self.work, job.id.encode())
+
+    def stays(self, job: Job) -> bool:
+        """Whether the file stays in its inbox; not where it was taken before that was asked for."""
+        if not self.keep or os.path.lexists(os.path.join(self.work, job.id.encode())):
+            return False
+        return not (_was_filed(job) and os.path.lexists(self._filed(job)))
+
+    def _filed(self, job: Job) -> bytes:
+        """Where the ending before a retry put the file."""
+        assert job.origin is not None
+        return os.path.join(self.folder(job.origin.folder), job.origin.name)
 
     def reading(self, job: str) -> bytes:
         """Where the result of reading waits for the sidecar."""
@@ -123,7 +135,7 @@ class Places:
             if not self.reclaim(job):
                 raise
             descriptor = open_regular(self.original(job))
-        if self.keep and identity(os.fstat(descriptor)) != job.identity:
+        if self.stays(job) and identity(os.fstat(descriptor)) != job.identity:
             os.close(descriptor)
             raise InboxdError("changed", "the file changed while it was worked on")
         return descriptor
@@ -143,7 +155,7 @@ class Places:
         or its inbox does.
         """
         try:
-            return self._keep(job) if self.keep else self._take(job)
+            return self._keep(job) if self.stays(job) else self._take(job)
         except PermissionError as error:
             raise NotNowError(
                 "no_rights", f"{job.name} may not be taken ({error.strerror}); see to its rights"
@@ -168,13 +180,16 @@ class Places:
 
     def _take(self, job: Job) -> Claim:
         target = self.original(job)
-        if job.origin is not None:
+        if _was_filed(job):
             return self._take_back(job, target)
         source = os.path.join(self.inbox, job.path)
+        if os.path.lexists(target):
+            if is_one_file(source, target):
+                unlink_if_there(source)  # where a rename is two steps, a crash came between them
+            return Claim.OURS  # what has its name in the inbox now is another file
         try:
             if identity(os.lstat(source)) != job.identity:
-                # Either it changed, or it is a new file beside the one that we hold already.
-                return Claim.OURS if os.path.lexists(target) else Claim.CHANGED
+                return Claim.CHANGED
             try:
                 rename_new(source, target)
             except FileNotFoundError:
@@ -182,13 +197,13 @@ class Places:
                 rename_new(source, target)
             crashpoint("claim.renamed")
         except (FileNotFoundError, NotADirectoryError):
-            return Claim.OURS if os.path.lexists(target) else self._gone()
+            return self._gone()
         return Claim.OURS
 
     def _take_back(self, job: Job, target: bytes) -> Claim:
         """Fetch a file from where an earlier ending put it; its old sidecar goes first."""
         assert job.origin is not None
-        source = os.path.join(self.folder(job.origin.folder), job.origin.name)
+        source = self._filed(job)
         folder, name = os.path.split(source)
         sidecar = os.path.join(folder, sidecar_name(name, job.id))
         if os.path.lexists(target):
@@ -222,6 +237,11 @@ class Places:
         """Why no file of this inbox can be filed: their folder is not there, nor its disk, then."""
         folder = self.inbox if self.keep else self.work
         return None if os.path.isdir(folder) else _missing(folder).fault
+
+
+def _was_filed(job: Job) -> bool:
+    """Whether a job that is tried again has its file where an ending put it."""
+    return job.origin is not None and bool(job.origin.name) and not job.origin.sidecar_only
 
 
 def _missing(folder: bytes) -> NotNowError:

@@ -13,10 +13,15 @@ from daemon.jobs.changes import Change, Closed, Prepared, Unclaimed
 from daemon.jobs.model import Ending, Job, Preparation, ReadingState, State
 from daemon.pipeline.following import Following
 from daemon.pipeline.places import Claim, Places
+from daemon.pipeline.respite import PostponedError
 from daemon.validation.rules import Rules
 from daemon.validation.validator import Validator
+from daemon.watching.probe import Leases
 
 _LOOK_AGAIN = 1.0
+_STILL_OPEN = Fault(
+    "still_open", "somebody opened it again before it was taken, and writes it", Kind.TRANSIENT
+)
 
 
 class Preparing:
@@ -25,6 +30,7 @@ class Preparing:
     def __init__(self, validator: Validator, following: Following) -> None:
         self._validator = validator
         self._following = following
+        self._leases = Leases()
 
     def run(
         self, job: Job, config: InboxConfig, places: Places, stop: threading.Event, now: float
@@ -41,7 +47,8 @@ class Preparing:
             return Closed(job.id, Ending(State.CANCELLED, fault))
         if claim is Claim.CHANGED:
             return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
-        if not places.keep:
+        if not places.stays(job):
+            self._see_that_nobody_writes(job, places, config.settle)
             # Programs rarely sync what they drop; what the ledger is about to know must last.
             with turns.waiting():
                 sync_content(places.original(job))
@@ -73,3 +80,11 @@ class Preparing:
             # Whoever has a job tried again wants the file processed, copy or not.
             find_duplicate=config.duplicates != "process" and job.origin is None and not is_link,
         )
+
+    def _see_that_nobody_writes(self, job: Job, places: Places, settle: float) -> None:
+        """Raise PostponedError while somebody has it open who opened it before it was claimed.
+
+        By its name nobody finds it any more, so who is done with it now is done for good.
+        """
+        if self._leases.is_open(places.original(job)):
+            raise PostponedError(_STILL_OPEN, settle + _LOOK_AGAIN)

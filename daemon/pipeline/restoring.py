@@ -56,11 +56,12 @@ def told_by(sidecar: bytes, root: bytes, label: str, store: JobStore, routes: Ro
     route = routes.get(job.inbox)
     if not JOB_ID.fullmatch(job.id) or route is None:
         return None if not JOB_ID.fullmatch(job.id) else job
-    in_work = not route.places.keep and os.path.lexists(route.places.original(job))
+    stays = route.places.stays(job)
+    in_work = not stays and os.path.lexists(route.places.original(job))
     beside = os.path.lexists(os.path.join(root, name))
     if row is not None and row.preparation is not None and (in_work or not beside):
         return None  # a crash between the sidecar and the ledger: the pipeline goes on from there
-    if route.places.keep:
+    if stays:
         job = replace(job, identity=_kept_identity(route.places, job, facts))
     return replace(job, state=State.QUEUED) if in_work else job
 
@@ -68,8 +69,9 @@ def told_by(sidecar: bytes, root: bytes, label: str, store: JobStore, routes: Ro
 def lying_in_work(store: JobStore, routes: Routes) -> Iterator[Job]:
     """Jobs whose file is in work/ while the ledger does not know that, to be judged anew."""
     seen = set()
-    for inbox, route in routes.items():
-        if route.places.work not in seen and not route.places.keep:
+    # Of inboxes that share the folder one that fills it goes first.
+    for inbox, route in sorted(routes.items(), key=lambda item: item[1].places.keep):
+        if route.places.work not in seen:
             seen.add(route.places.work)
             for name in ids_in_work(route.places):
                 row = store.get(name)
@@ -132,10 +134,30 @@ def _sidecars(root: bytes, since: float) -> Iterator[bytes]:
         with contextlib.suppress(OSError):
             if os.stat(parent).st_mtime < since:
                 continue
+        known = set(names)
         for name in names:
             path = os.path.join(parent, name)
-            if name.endswith(SUFFIX) and not name.startswith(b".") and _is_since(path, since):
+            if (
+                name.endswith(SUFFIX)
+                and not name.startswith(b".")
+                and _is_since(path, since)
+                and not has_sidecar(name, known)  # an original, whatever it says of itself
+            ):
                 yield path
+
+
+def has_sidecar(name: bytes, known: set[bytes]) -> bool:
+    """Whether a file has its sidecar among the names of its folder.
+
+    Shortened and escaped names carry a job's tail.
+    """
+    if name + SUFFIX in known:
+        return True
+    plain = sidecar_name(name, "0" * 36)
+    if plain == name + SUFFIX:
+        return False
+    stem = plain.rpartition(b"~")[0]
+    return any(other.startswith(stem + b"~") and other.endswith(SUFFIX) for other in known)
 
 
 def _is_since(path: bytes, since: float) -> bool:

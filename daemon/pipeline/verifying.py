@@ -12,7 +12,7 @@ from daemon.files import display
 from daemon.jobs.model import ENDS, Ending, Job, State
 from daemon.jobs.store import JobStore
 from daemon.pipeline.places import Places
-from daemon.pipeline.restoring import is_awaited, told_by
+from daemon.pipeline.restoring import has_sidecar, is_awaited, told_by
 from daemon.pipeline.route import Route
 from daemon.sidecar.names import SUFFIX, sidecar_name
 from daemon.sidecar.read import DamagedSidecarError, read
@@ -115,7 +115,7 @@ def _unknown_inbox(job: Job) -> Disagreement:
 
 def _lies_somewhere(job: Job, route: Route) -> bool:
     places = route.places
-    if job.ending is not None and _is_deleted(job.ending, route):
+    if job.ending is not None and (job.ending.sidecar_only or _is_deleted(job.ending, route)):
         return True  # recorded, so that all that was to be kept of it is kept
     candidates = [places.original(job), os.path.join(places.inbox, job.path)]
     return any(os.path.lexists(path) for path in (*candidates, *_end_paths(job, places)))
@@ -136,7 +136,8 @@ def _ended(job: Job, ending: Ending, route: Route) -> Iterator[Disagreement]:
     if has_sidecar and _job_of(sidecar) not in (job.id, None):
         return  # a person put this one away, and another job has its name now
     size = _size(original)
-    gone = size is None and not places.keep and not _is_deleted(ending, route)
+    elsewhere = ending.sidecar_only or places.keep or _is_deleted(ending, route)
+    gone = size is None and not elsewhere
     if gone and has_sidecar and not _says_missing(sidecar):
         yield Disagreement(
             "original_missing",
@@ -290,7 +291,7 @@ class _Folder:
                 path = os.path.join(parent, name)
                 if name.startswith(b".inboxd-"):
                     yield from self._left_over(path, name)
-                elif _has_sidecar(name, known) or path in self._moving:
+                elif has_sidecar(name, known) or path in self._moving:
                     pass  # an original; its sidecar is looked at in its turn
                 elif name.endswith(SUFFIX):
                     yield from self._sidecar(path, alone=name.removesuffix(SUFFIX) not in known)
@@ -335,17 +336,6 @@ class _Folder:
                 path,
                 job.id,
             )
-
-
-def _has_sidecar(name: bytes, known: set[bytes]) -> bool:
-    """Whether a sidecar of this name is there; shortened and escaped names carry a job's tail."""
-    if name + SUFFIX in known:
-        return True
-    plain = sidecar_name(name, "0" * 36)
-    if plain == name + SUFFIX:
-        return False
-    stem = plain.rpartition(b"~")[0]
-    return any(other.startswith(stem + b"~") and other.endswith(SUFFIX) for other in known)
 
 
 def _names(folder: bytes) -> list[bytes]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from daemon.files import Identity, display, environment_fault, identity, open_regular
 from daemon.watching.ending import HEAD, TAIL, Ending, judge_ending
+from daemon.watching.filesystem import file_system_of, is_remote
 from daemon.watching.settle import FileKind, Lease
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -106,3 +107,25 @@ else:
         """No lease can be asked for here."""
         del descriptor
         return Lease.UNKNOWN
+
+
+class Leases:
+    """Tells whether a file is open for writing, where the kernel knows; used by several threads."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, bool] = {}
+        """By device: whether a lease says something there."""
+
+    def is_open(self, path: bytes) -> bool:
+        """Whether somebody has a regular file open for writing; False where nobody can tell."""
+        try:
+            descriptor = open_regular(path)
+        except OSError:
+            return False
+        try:
+            device = os.fstat(descriptor).st_dev
+            if device not in self._answers:
+                self._answers[device] = not is_remote(file_system_of(os.path.dirname(path)))
+            return self._answers[device] and _ask_lease(descriptor) is Lease.OPEN
+        finally:
+            os.close(descriptor)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from daemon.jobs.statements import migrations
 from tests.receiver import raw, status
+from tests.reliability.nursery import TWO_STEPS
 from tests.reliability.world import TEXT, Fate, World
 
 EVERYWHERE = ("sure", "unsure", "shelf")
@@ -37,6 +38,11 @@ def drop_three(world: World) -> None:
 
 def drop_for_sure(world: World) -> None:
     world.drop(*three())
+
+
+def drop_where_a_rename_is_two_steps(world: World) -> None:
+    (world.folder / TWO_STEPS).touch()
+    world.drop(*three(destinations=("sure", "shelf")))
 
 
 def drop_undelivered(world: World) -> None:

@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
+TWO_STEPS = "renames-in-two-steps"
+"""A file of this name beside the log has a daemon do without an exclusive rename, as on NFS."""
 _LOADED = (
     "daemon.cli.main",
     "daemon.config.load",
@@ -135,6 +137,8 @@ def _fork(order: dict[str, Any]) -> int:
             os.dup2(number, target)
         if order["crash"]:
             arm(order["crash"])
+        if (Path(order["log"]).parent / TWO_STEPS).exists():
+            sys.modules["daemon.files"]._rename_exclusively = None  # type: ignore[attr-defined]
         sys.argv = ["inboxd", *order["start"]]
         sys.modules["daemon.cli.main"].main()
     except SystemExit as ending:

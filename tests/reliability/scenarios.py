@@ -46,7 +46,8 @@ class Scenario:
     """What leads to a crash, what crashes, and what comes after it.
 
     `act` runs the daemon or a command that is to crash and returns its exit code; `mounted` is a
-    folder with a disk of its own; `inbox` is added to the configuration.
+    folder with a disk of its own; `inbox` is added to the configuration. With `two_steps` a file
+    may have two names for a moment.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Scenario:
     go_on: Callable[[World], None] = World.go_on
     inbox: str = ""
     mounted: str = ""
+    two_steps: bool = False
     engine: str = "standin"
 
     def __str__(self) -> str:
@@ -177,6 +179,13 @@ SCENARIOS = (
         ("start.tidied", *_STARTING),
         beginnings.leave_a_reading,
         inbox="deliver: [sure]\nread: text",
+    ),
+    Scenario(
+        "a disk without an exclusive rename",
+        ("rename.linked", "claim.renamed", "file.moved", "file.durable"),
+        beginnings.drop_where_a_rename_is_two_steps,
+        inbox="deliver: [sure, shelf]",
+        two_steps=True,
     ),
     Scenario(
         "done/ on another disk",

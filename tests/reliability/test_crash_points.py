@@ -62,7 +62,7 @@ def _crash_once(
         scenario.prepare(world)
         code = scenario.act(world, f"{point}:{occurrence}")
         assert code in (0, 1, EXIT), f"exit code {code}"
-        assert world.faults_now(doubled=bool(scenario.mounted)) == []
+        assert world.faults_now(doubled=bool(scenario.mounted) or scenario.two_steps) == []
         scenario.go_on(world)
         assert world.faults_at_the_end() == []
     return code == EXIT

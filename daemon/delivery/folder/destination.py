@@ -47,6 +47,7 @@ class FolderDestination:
             if path is None:
                 path = self._make(place, source, progress, stop)
             else:
+                unlink_if_there(place.temporary)  # a crash may have left the file both names
                 progress(parcel.size)
             sync_folder(place.folder)
         except OSError as error:
