@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,18 @@ from daemon.errors import Kind, StoppedError
 from tests.delivery.contract import deliver, failed
 from tests.delivery.parcels import Watched, http_destination, parcel_of, write
 from tests.delivery.servers import free_port
-from tests.receiver import CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, Receiver
+from tests.exchange import Exchange, Reply
+from tests.receiver import (
+    CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    CLIENT_KEY,
+    Receiver,
+    endless,
+    interim,
+    ok,
+    raw,
+    silent,
+)
 
 
 class Tunnel:
@@ -61,6 +73,18 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(65536):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
+
+
+def dripping(piece: bytes) -> Reply:
+    """Take the file, then send the same again and again, slowly."""
+
+    def reply(exchange: Exchange) -> None:
+        exchange.read_body()
+        while True:
+            exchange.send(piece)
+            time.sleep(0.01)
+
+    return reply
 
 
 @pytest.fixture
@@ -143,6 +167,89 @@ def test_stop_through_a_tunnel(tunnel: Tunnel, tmp_path: Path) -> None:
             destination.deliver(parcel, Watched(at=1_000_000, act=stop.set), stop)
         destination.close()
         assert receiver.contents == set()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [interim(100), interim(102, 103, 103), raw(b"HTTP/1.1 204 Nothing\r\n\r\n")],
+    ids=["continue", "other interim answers", "nothing"],
+)
+def test_an_interim_answer_is_no_answer(tmp_path: Path, reply: Reply) -> None:
+    """A 103 on the way is passed over behind a proxy too, by requests as by us."""
+    with Receiver(reply) as proxy:
+        destination = http_destination("http://upload.invalid/in/", proxy=proxy.url)
+        acknowledgement = deliver(destination, parcel_of(write(tmp_path, b"x")))
+        destination.close()
+    assert acknowledgement.http_status in (201, 204)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (raw(b"HTTP/1.1 200 Fine\r\nContent-Length: 100\r\n\r\nshort"), "answer_broken"),
+        (raw(b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "answer_broken"),
+        (silent(), "transfer_timeout"),
+        (dripping(b"HTTP/1.1 103 Hints\r\n\r\n"), "transfer_overdue"),
+        (endless(b"x", pause=0.01), "transfer_overdue"),
+    ],
+    ids=["short body", "bad chunk", "silent", "interim flood", "a body that drips"],
+)
+def test_a_broken_answer_through_a_proxy(tmp_path: Path, reply: Reply, expected: str) -> None:
+    """What comes through a proxy is bounded as everything is, and another attempt may help."""
+    times = {"connect": "500ms", "read": "1s", "transfer": "500ms"}
+    with Receiver(reply) as proxy:
+        destination = http_destination("http://upload.invalid/", proxy=proxy.url, timeout=times)
+        error = failed(destination, parcel_of(write(tmp_path, b"x")))
+        destination.close()
+    assert (error.code, error.kind) == (expected, Kind.TRANSIENT)
+
+
+def test_an_endless_answer_through_a_proxy_is_cut(tmp_path: Path) -> None:
+    """What no one asked for fills no memory: its beginning is kept, the connection is not."""
+    flood = endless(bytes(1 << 20), code=201)
+    cut = threading.Event()
+
+    def flooding(exchange: Exchange) -> None:
+        try:
+            flood(exchange)
+        finally:
+            cut.set()
+
+    with Receiver(flooding, ok()) as proxy:
+        destination = http_destination("http://upload.invalid/in/", proxy=proxy.url)
+        for content in (b"x", b"y"):
+            parcel = parcel_of(write(tmp_path, content))
+            assert deliver(destination, parcel).http_status == 201
+            assert cut.wait(20)
+        destination.close()
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["in the clear", "through a tunnel"])
+def test_a_stop_ends_the_wait_for_an_answer_through_a_proxy(
+    tunnel: Tunnel, tmp_path: Path, encrypted: bool
+) -> None:
+    """Soon, though the server may think for a minute."""
+    stop = threading.Event()
+    times = {"connect": "60s", "read": "600s"}
+
+    def stopping(exchange: Exchange) -> None:
+        exchange.read_body()
+        stop.set()
+        exchange.hold()
+
+    with Receiver(stopping, tls=encrypted) as receiver:
+        destination = http_destination(
+            receiver.url if encrypted else "http://upload.invalid/",
+            proxy=tunnel.url if encrypted else receiver.url,
+            timeout=times,
+            **({"verify": str(CERTIFICATE)} if encrypted else {}),
+        )
+        parcel = parcel_of(write(tmp_path, b"x" * 1000))
+        began = time.monotonic()
+        with pytest.raises(StoppedError):
+            destination.deliver(parcel, lambda _: None, stop)
+        assert time.monotonic() - began < 60
+        destination.close()
 
 
 def test_a_proxy_that_refuses(tmp_path: Path) -> None:

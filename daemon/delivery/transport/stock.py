@@ -95,7 +95,6 @@ def _content(raw: Any, limit: int) -> bytes:
             if not data:  # only now it is known whether something is missing
                 break
             content += data
-        return content
     except urllib3.exceptions.TimeoutError as error:
         raise requests.exceptions.ReadTimeout(error) from error
     except urllib3.exceptions.ProtocolError as error:
@@ -104,6 +103,7 @@ def _content(raw: Any, limit: int) -> bytes:
         raise requests.exceptions.ConnectionError(error) from error
     finally:
         raw.close()
+    return content
 
 
 class _Watch:
@@ -116,6 +116,7 @@ class _Watch:
         self._body = body if isinstance(body, FileBody) else None
         self._stop = stop
         self._connection: HTTPConnection | None = None
+        self._connected: Any = None
         self._reason: StoppedError | OverdueError | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="watch", daemon=True)
@@ -136,8 +137,8 @@ class _Watch:
         self._thread.join()
 
     def regard(self, connection: HTTPConnection) -> None:
-        """From now on it is this connection that is used."""
-        self._connection = connection
+        """From now on it is this connection that is used; it forgets its socket before its end."""
+        self._connection, self._connected = connection, connection.sock
 
     def hurry(self, seconds: float) -> None:
         """The rest is to be here so soon."""
@@ -161,7 +162,7 @@ class _Watch:
 
     def _break_off(self) -> None:
         """End the connection under who waits for it; TLS is not asked, which is not for threads."""
-        connected: Any = getattr(self._connection, "sock", None)
+        connected = getattr(self._connection, "sock", None) or self._connected
         connected = getattr(connected, "socket", connected)  # TLS to a proxy, and through it
         if isinstance(connected, socket.socket):
             with contextlib.suppress(OSError):
@@ -204,6 +205,10 @@ class _Connection(HTTPConnection):
         _regard(self)
         super().request(*args, **options)
 
+    def getresponse(self) -> urllib3.HTTPResponse:
+        _regard(self)
+        return super().getresponse()
+
 
 class _EncryptedConnection(HTTPSConnection):
     response_class = _FinalAnswer
@@ -215,6 +220,10 @@ class _EncryptedConnection(HTTPSConnection):
     def request(self, *args: Any, **options: Any) -> None:
         _regard(self)
         super().request(*args, **options)
+
+    def getresponse(self) -> urllib3.HTTPResponse:
+        _regard(self)
+        return super().getresponse()
 
 
 class _Pool(HTTPConnectionPool):
