@@ -27,6 +27,9 @@ class DetectionSettings:
 
     longest_side: int = 1280
     """The page is shrunk to this before it is looked at."""
+    narrow: int = 400
+    enlarged: float = 3.0
+    """A page narrower than that is enlarged up to so much: its print is too small to be seen."""
     threshold: float = 0.3
     """Chance from which a pixel counts as text."""
     box_threshold: float = 0.5
@@ -59,12 +62,14 @@ class Detector:
     def _prepare(self, image: Image) -> NDArray[np.float32]:
         """Sides in multiples of 32 as the model wants, BGR, from -1 to 1, channels first."""
         height, width = image.shape[:2]
-        ratio = min(1.0, self._settings.longest_side / max(height, width))
+        most = self._settings.enlarged if min(height, width) < self._settings.narrow else 1.0
+        ratio = min(most, self._settings.longest_side / max(height, width))
         size = (_to_32(width * ratio), _to_32(height * ratio))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        way = cv2.INTER_CUBIC if ratio > 1.0 else cv2.INTER_LINEAR
+        seen = cv2.resize(image, size, interpolation=way)
         planes = np.empty((1, 3, size[1], size[0]), dtype=np.float32)
         for plane in range(3):
-            np.multiply(small[:, :, 2 - plane], 1 / 127.5, out=planes[0, plane])
+            np.multiply(seen[:, :, 2 - plane], 1 / 127.5, out=planes[0, plane])
         planes -= 1.0
         return planes
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from daemon.errors import ReadingError
 from daemon.reading.engine import (
@@ -65,6 +66,16 @@ def test_boxes_lie_around_their_text(engine: OcrEngine) -> None:
 def test_a_blank_image_has_no_lines(engine: OcrEngine, shape: tuple[int, int]) -> None:
     """Paper without print, of whatever size, is not an error."""
     assert engine.read(np.full((*shape, 3), 255, dtype=np.uint8)) == []
+
+
+@pytest.mark.parametrize("name", ["rapid", "rapid_fast"])
+def test_print_of_a_thumbnail_is_read(name: str, request: pytest.FixtureRequest) -> None:
+    """Letters six pixels high are enlarged before they are looked for."""
+    small: OcrEngine = request.getfixturevalue(name)
+    page = receipt()
+    page = page.resize((page.width * 22 // 100, page.height * 22 // 100), Image.Resampling.LANCZOS)
+    found = in_reading_order(small.read(np.asarray(page)))
+    assert "".join(line.text for line in found).replace(" ", "") == LETTERS
 
 
 def test_an_engine_does_not_change_its_input(engine: OcrEngine) -> None:
