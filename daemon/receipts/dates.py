@@ -21,11 +21,11 @@ _YEAR_FIRST = re.compile(
     rf"(?<!\d)((?:19|20)\d{{2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{1,2}})(?!\d{{3}})"
 )
 _NAMED = re.compile(
-    r"(?<!\d)(0?[1-9]|[12]\d|3[01])(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:DE\s|DI\s)?([A-Z01]{3,10})[\s./\-,']{0,3}"
-    r"(?:DE\s|DEL\s)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
+    r"(?<!\d)(0?[1-9]|[12]\d|3[01])(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:D[EFI]\s)?"
+    r"([A-Z][A-Z0158]{2,11}|(?<=[\s./-])[0158][A-Z]{2,11})[\s./\-,']{0,3}(?:D[EF]L?\s?)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
 )
 _NAME_FIRST = re.compile(
-    r"(?<![A-Z])([A-Z]{3,10})[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=\s|$))"
+    r"(?<![A-Z])([A-Z][A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=\s|$))"
 )
 _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
@@ -33,11 +33,12 @@ _DASH = re.compile(r"(?<=\d)-(?=\d{1,2}/\d{1,2}/\d{2})")
 """What parts another number from a date with strokes."""
 _ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
 _MISREAD = re.compile(
-    r"(?<![A-Z0-9])[0-9OQDILSB|]{1,4}\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}"
+    r"(?:(?<![A-Z0-9])(?:[0-9OQDILSB|]{1,2}|[12IL|][0-9OQILSB|]{3})|(?<=[A-Z])\d[0-9OQDILSB|]?)"
+    r"\s?[./,-]\s?[0-9OQDILSB|]{1,2}\s?[./,-]\s?[0-9OQDILSB|]{2,4}"
     r"(?![A-Z])|(?<![A-Z0-9])[12][0-9OQILSB|]{3}(?![A-Z0-9.,])"
 )
 _MISREAD_DAY = re.compile(
-    r"(?<![A-Z0-9])[0-3OIL|][0-9OILSB|](?=[\s.]{0,2}[A-Z]{3})"
+    r"(?<![A-Z0-9])[0-3OIL|][0-9OILSB|](?=[\s.]{0,2}(?:D[EF]\s)?[A-Z]{3})"
     r"|(?<=[A-Z]{3}\s)[0-3OIL|][0-9OILSB|](?=,?\s[12]\d{3})"
 )
 _DIGITS = str.maketrans(
@@ -46,6 +47,10 @@ _DIGITS = str.maketrans(
 _ABBREVIATED = 3
 """Letters of a month's short name."""
 _LONG_NAME = 7
+_FEWEST_LETTERS = 2
+"""Letters that the name of a month keeps, however it was misread."""
+_ACROSS = 1.2
+"""What a date loses that begins in one cell of its row and ends in another."""
 _FULL_YEAR = 4
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
@@ -109,7 +114,9 @@ def _candidates(lines: Sequence[Line], month_first: bool) -> Iterator[_Candidate
         readings = list(dates_in(line.folded, month_first=month_first))
         for reading in readings:
             score = reading.plain + _context(line, reading, previous) - 0.5 * number / count
-            place = (replace(line.place_at(reading.start), read_as=reading.read_as),)
+            begin = line.place_at(reading.start)
+            score -= _ACROSS if line.place_at(reading.end - 1) != begin else 0.0
+            place = (replace(begin, read_as=reading.read_as),)
             yield _Candidate(reading.date, score, place, number, reading.ambiguous)
         previous = line
 
@@ -180,13 +187,14 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
     for match in _YEAR_FIRST.finditer(text):
         date = _date(match[1], match[3], match[5])
         if date:
-            yield _Reading(date, *match.span(), 3.0)
-    for match in _NAMED.finditer(text):
+            alike = match[2].strip() == match[4].strip()
+            yield _Reading(date, *match.span(), 3.0 if alike else 1.5)  # 2018 / 06.13 has a time
+    for match in _overlapping(_NAMED, text):
         month = _month(match[2], match[3])
         date = _date(match[3], str(month), match[1]) if month else None
         if date:
             yield _Reading(date, *match.span(), 3.0)
-    for match in _NAME_FIRST.finditer(text):
+    for match in _overlapping(_NAME_FIRST, text):
         month = _month(match[1], match[3])
         date = _date(match[3], str(month), match[2]) if month else None
         if date:
@@ -195,6 +203,14 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
         reading = _numeric(match, month_first)
         if reading:
             yield reading
+
+
+def _overlapping(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """All places where a pattern matches, also those within what matched before."""
+    match = pattern.search(text)
+    while match is not None:
+        yield match
+        match = pattern.search(text, match.start() + 1)
 
 
 def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
@@ -223,8 +239,11 @@ def _month(name: str, year: str) -> int | None:
     """
     months = known_words().months
     bones = skeleton(name)
-    if bones in months:
-        return months[bones]
+    if sum(map(str.isalpha, name)) < _FEWEST_LETTERS:
+        return None
+    for whole in (bones, bones.removesuffix("DE"), bones.removeprefix("DE")):
+        if whole in months:
+            return months[whole]
     if len(bones) == _ABBREVIATED + 1 and bones[:_ABBREVIATED] in months:
         return months[bones[:_ABBREVIATED]]
     if len(year) < _FULL_YEAR and len(bones) < _ABBREVIATED + 2:

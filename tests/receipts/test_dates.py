@@ -49,6 +49,12 @@ DAY = dt.date(2018, 3, 25)
         "25.03.1817:32",
         "(25/03/2018)",
         "25.3.2018",
+        "5223 12 SUN 25 MAR 2018",
+        "25 de marzode 2018",
+        "25 de marzo de2018",
+        "25 df marzo df 2018",
+        "2S de marzo de 2018",
+        "Kaufdatum So25.O3.2018",
     ],
 )
 def test_a_date_is_read_in_every_order_and_language(text: str) -> None:
@@ -114,6 +120,11 @@ def test_a_date_of_something_else_is_not_the_date_of_the_purchase(other: str) ->
         ("14/02/2019 8:13:39 PM", "20:13:39"),
         ("14.02.2019 19.05 Uhr", "19:05"),
         ("14/02/2019 12:01 AM", "00:01"),
+        ("14/02/2019 / 10.15", "10:15"),
+        ("14 FEB 2019   10.15", "10:15"),
+        ("14-02-2019   Tijd:10:15:42", "10:15:42"),
+        ("14-02-2019   10.15 uur", "10:15"),
+        ("14.02.2019   1O:15", "10:15"),
     ],
 )
 def test_the_time_that_stands_by_the_date_is_the_time(text: str, time: str) -> None:
@@ -126,10 +137,25 @@ def test_the_time_that_stands_by_the_date_is_the_time(text: str, time: str) -> N
         ("07. Oezember 2023", dt.date(2023, 12, 7)),
         ("09 novcmbre 2022", dt.date(2022, 11, 9)),
         ("3 Fcbruary 2021", dt.date(2021, 2, 3)),
+        ("12. NOVEM8ER 2023", dt.date(2023, 11, 12)),
+        ("OCT0BER 11, 2015", dt.date(2015, 10, 11)),
+        ("25. 0ktober 2023", dt.date(2023, 10, 25)),
+        ("23 5ep 2020", dt.date(2020, 9, 23)),
     ],
 )
 def test_one_letter_of_a_month_may_be_misread(text: str, day: dt.date) -> None:
     assert [r.date for r in dates_in(folded(text), month_first=False)] == [day]
+
+
+def test_numbers_beside_a_date_in_cells_of_their_own_are_no_part_of_it() -> None:
+    receipt = read("CORNER SHOP", "5223 12   Dec 12 '21   06:42", *ROWS)
+    assert (receipt.date.value, receipt.time.value) == ("2021-12-12", "06:42")
+    receipt = read("BAR SPORT", "GIO 29/11/2018 / 06.13", *ROWS)
+    assert (receipt.date.value, receipt.time.value) == ("2018-11-29", "06:13")
+    receipt = read(
+        "BAR SPORT", "Ora: 06.13   29.11.18", "Pane  2,00", "Totale  2,00", "Contanti  2,00"
+    )
+    assert (receipt.date.value, receipt.time.value) == ("2018-11-29", "06:13")
 
 
 def test_without_a_date_nothing_is_invented() -> None:
