@@ -33,8 +33,8 @@ class Receiver:
     """A threaded server on 127.0.0.1, on a free port unless one is given; a context manager.
 
     Args: `script` has one reply for each request, `head` is the one to every HEAD; `hashing` False
-    spares the sha256 of large files; `tls` serves https with CERTIFICATE, and where it is "mutual"
-    takes only clients with CLIENT_CERTIFICATE.
+    spares the sha256 of large files; `tls` serves https with CERTIFICATE, or with the one of KEY
+    that it names, and where it is "mutual" takes only clients with CLIENT_CERTIFICATE.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Receiver:
         otherwise: Reply | None = None,
         head: Reply | None = None,
         hashing: bool = True,
-        tls: bool | Literal["mutual"] = False,
+        tls: bool | Path | Literal["mutual"] = False,
         port: int = 0,
     ) -> None:
         self.hashing = hashing
@@ -57,7 +57,7 @@ class Receiver:
         self._context: ssl.SSLContext | None = None
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(CERTIFICATE, KEY)
+            self._context.load_cert_chain(tls if isinstance(tls, Path) else CERTIFICATE, KEY)
         if self._context and tls == "mutual":
             self._context.load_verify_locations(CLIENT_CERTIFICATE)
             self._context.verify_mode = ssl.CERT_REQUIRED

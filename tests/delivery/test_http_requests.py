@@ -339,6 +339,23 @@ def test_certificate_is_verified(tmp_path: Path) -> None:
         assert receiver.requests == []
     for error in (unknown, mismatched):
         assert (error.code, error.kind) == ("tls_certificate", Kind.TRANSIENT)
+    assert "name its authority in `verify`" in unknown.message
+    assert "use a name that stands in it" in mismatched.message
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("expired", "have it renewed"), ("not-yet-valid", "set the clock")]
+)
+def test_a_certificate_out_of_its_time(tmp_path: Path, name: str, said: str) -> None:
+    """What is told to do helps: no `verify` makes such a certificate good."""
+    certificate = CERTIFICATE.with_name(f"{name}.pem")
+    with Receiver(tls=certificate) as receiver:
+        error = failed(receiver.url, tmp_path, verify=str(certificate))
+        told = findings(receiver.url, verify=str(certificate))[-1]
+    assert (error.code, error.kind) == ("tls_certificate", Kind.TRANSIENT)
+    assert said in error.message
+    assert "verify" not in error.message
+    assert (told.subject, told.ok, told.message) == ("tls", False, error.message)
 
 
 def test_no_tls_spoken(tmp_path: Path) -> None:

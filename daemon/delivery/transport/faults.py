@@ -29,6 +29,22 @@ _OURS_REFUSED = frozenset(
 )
 """Alerts (RFC 8446 section 6.2) that the far side sends about our certificate."""
 
+_RENEW = "have a new one made for it"
+_TRUST = "name its authority in `verify`"
+_ADVICE = {
+    2: _TRUST,
+    9: "set the clock of this machine, if that is wrong",
+    10: "have it renewed, or set the clock of this machine, if that is wrong",
+    18: f"{_TRUST}; one that is self-signed is its own",
+    19: _TRUST,
+    20: f"{_TRUST}, or have the server send its whole chain",
+    21: f"{_TRUST}, or have the server send its whole chain",
+    62: "use a name that stands in it, or have one made for this name",
+    64: "use a name that stands in it, or have one made for this address",
+}
+"""What to do about a certificate, by OpenSSL's code (X509_V_ERR_..., openssl-verification-options).
+"""
+
 
 def connect_fault(error: OSError, origin: str) -> DeliveryError | EnvironmentFaultError:
     """The fault for an OSError met while connecting to `origin` (scheme://host:port)."""
@@ -56,8 +72,8 @@ def tls_fault(error: ssl.SSLError, origin: str) -> DeliveryError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return DeliveryError(
             "tls_certificate",
-            f"the certificate of {origin} is not valid: {error.verify_message}; "
-            "renew it, or name its authority in `verify`",
+            f"the certificate of {origin} is not valid: {error.verify_message.rstrip('.')}; "
+            f"{_ADVICE.get(error.verify_code, _RENEW)}",
         )
     if error.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
         return certificate_wanted(origin)

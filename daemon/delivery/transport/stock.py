@@ -205,7 +205,7 @@ class _Connection(HTTPConnection):
         _regard(self)
         super().request(*args, **options)
 
-    def getresponse(self) -> urllib3.HTTPResponse:
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
         _regard(self)
         return super().getresponse()
 
@@ -221,7 +221,7 @@ class _EncryptedConnection(HTTPSConnection):
         _regard(self)
         super().request(*args, **options)
 
-    def getresponse(self) -> urllib3.HTTPResponse:
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
         _regard(self)
         return super().getresponse()
 
