@@ -166,11 +166,12 @@ def test_a_daemon_that_is_stopped(arrive: Arrive) -> None:
 def test_a_child_that_is_killed(tmp_path: Path, outcome: Outcome) -> None:
     """The kernel chooses a victim; it says nothing about the file in its hands."""
     limits = replace(QUICK, prove_timeout=5.0)
+    others = _children()
     with Daemon(tmp_path, inbox='accept: ["image/*"]', limits=limits) as daemon:
         daemon.drop("slow.jpg", samples.endless_scans_jpeg(450, (5000, 5000)))
         wait_until(lambda: daemon.log.of(Event.JOB_CLAIMED), "it to be taken")
-        wait_until(_busy_children, "a child to work on it")
-        for pid in _busy_children():
+        wait_until(lambda: _busy(_children() - others), "a child to work on it")
+        for pid in _busy(_children() - others):
             os.kill(pid, signal.SIGKILL)
         for number in range(3):
             daemon.drop(f"{number}.png", samples.png_of(8, 8 + number))
@@ -182,13 +183,18 @@ def test_a_child_that_is_killed(tmp_path: Path, outcome: Outcome) -> None:
         assert ended.state is State.DONE or ended.ending.fault is not None
 
 
-def _busy_children() -> list[int]:
-    """The children of this process that compute at the moment."""
-    pids = []
+def _children() -> set[int]:
+    """The children of this process, of whichever thread."""
+    pids: set[int] = set()
     for task in Path(f"/proc/{os.getpid()}/task").iterdir():
         with contextlib.suppress(OSError):
-            pids += [int(pid) for pid in (task / "children").read_text().split()]
-    return [pid for pid in set(pids) if _seconds_of(pid) > 0.7]
+            pids |= {int(pid) for pid in (task / "children").read_text().split()}
+    return pids
+
+
+def _busy(pids: set[int]) -> list[int]:
+    """Those that have computed for so long that they are at work on a file."""
+    return [pid for pid in pids if _seconds_of(pid) > 0.7]
 
 
 def _seconds_of(pid: int) -> float:
