@@ -43,6 +43,7 @@ _ROOT_MASK = Mask(_MASK)
 _BELOW_MASK = Mask(_MASK | InotifyConstants.IN_DONT_FOLLOW)
 _ARRIVED = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
 _CLOSED = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
+_PASSED_OVER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _NO_WATCH = -1  # watchdog answers so, without an error, where we have no right to watch
 
 
@@ -227,7 +228,8 @@ class NativeWatcher:
     def _watch(self, path: bytes) -> None:
         """Put one folder under watch, or note the new path of one that is.
 
-        A folder below the inbox that has vanished or that we may not enter is passed over.
+        A folder below the inbox that has vanished, that we may not enter or that lies too deep is
+        passed over.
         """
         assert self._reader is not None
         number = CallbackId(next(self._numbers))
@@ -236,7 +238,7 @@ class NativeWatcher:
         try:
             wd = self._reader.add_callback(full, mask, self, number)
         except OSError as error:
-            if path and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            if path and error.errno in _PASSED_OVER:
                 return
             raise
         if wd == _NO_WATCH:

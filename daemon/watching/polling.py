@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -103,6 +104,10 @@ class PollingWatcher:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                continue  # it lies too deep to be taken
             facts = (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             signature = hash(facts)
             if not announce or signature in self._known or self._announced(path):

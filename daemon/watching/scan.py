@@ -11,7 +11,8 @@ from daemon.files import display, environment_fault
 from daemon.watching.watcher import Skip
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_NO_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
+_OUT_OF_REACH = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+"""We have no right to list a folder, or it lies deeper than any path reaches."""
 
 OnUnreadable = Callable[[EnvironmentFaultError], None]
 
@@ -29,7 +30,8 @@ def walk(
     number of folders that wait to be entered, not with files. Raises FileNotFoundError or
     NotADirectoryError where `folder` is not there, and EnvironmentFaultError where it or what is in
     it cannot be listed: what was not seen is then unknown, not gone. A folder below it that we
-    have no right to list goes to `on_unreadable` and the rest is still walked.
+    have no right to list, or whose path is too long, goes to `on_unreadable` and the rest is still
+    walked.
     """
     waiting = [b""]
     while waiting:
@@ -50,7 +52,7 @@ def walk(
                     raise
                 continue
             fault = environment_fault(error, f"list {display(os.path.join(folder, here))}")
-            if not here or error.errno not in _NO_RIGHTS:
+            if not here or error.errno not in _OUT_OF_REACH:
                 raise fault from error
             on_unreadable(fault)
 
@@ -71,7 +73,7 @@ def folders_below(folder: bytes, *, skip: Skip) -> Iterator[bytes]:
                     if entry.is_dir(follow_symlinks=False) and not skip(entry.name)
                 ]
         except OSError as error:
-            if error.errno in _GONE or error.errno in _NO_RIGHTS:
+            if error.errno in _GONE or error.errno in _OUT_OF_REACH:
                 continue
             raise
         yield from found

@@ -53,6 +53,39 @@ class TestAnotherFolder:
         assert ledger.has(b"second.jpg")
 
 
+def _dig(folder: Path, levels: int) -> None:
+    """Make a folder in a folder in a folder, with a file in the last."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d" * 100, dir_fd=here)
+        below = os.open("d" * 100, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("deep.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+
+class TestTooDeep:
+    @pytest.mark.parametrize("levels", [39, 60])
+    @pytest.mark.parametrize("watch", ["native", "polling"])
+    def test_deeper_than_paths_reach(
+        self, watch: str, levels: int, inbox: Path, ledger: Ledger, make: Start
+    ) -> None:
+        """Whoever digs a folder that no path reaches keeps no other file from being taken."""
+        (inbox.parent / "dug").mkdir()
+        _dig(inbox.parent / "dug", levels)
+        _dig(inbox, levels)
+        intake = make(watch=watch, recursive=True, limits=Limits(poll_every=0.02))
+        intake.start()
+        (inbox / "first.jpg").write_bytes(JPEG)
+        assert ledger.has(b"first.jpg")
+        (inbox.parent / "dug").rename(inbox / "moved in")
+        (inbox / "second.jpg").write_bytes(JPEG)
+        assert ledger.has(b"second.jpg")
+        assert not intake.held_up()
+        assert intake.polling() is None or watch == "polling"
+
+
 class TestFolder:
     def test_removed_and_made_anew(self, inbox: Path, ledger: Ledger, start: Start) -> None:
         """An inbox that goes away is reported; when it is back its files are seen again."""
