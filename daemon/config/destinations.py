@@ -19,6 +19,7 @@ from daemon.config.words import (
     HeaderTemplate,
     HeaderValue,
     MetadataKey,
+    PlainUrl,
     Region,
     Template,
     Url,
@@ -85,7 +86,7 @@ class ServerDestinationConfig(DestinationConfig):
     )
     allow_insecure: bool = False
     client_certificate: ClientCertificate | None = None
-    proxy: Url | None = Field(None, description="the environment's proxies are not used")
+    proxy: PlainUrl | None = Field(None, description="the environment's proxies are not used")
 
     @model_validator(mode="after")
     def _verified(self) -> Self:
@@ -228,13 +229,13 @@ class TusDestinationConfig(ServerDestinationConfig):
     """A server for resumable uploads by tus 1.0."""
 
     type: Literal["tus"]
-    url: Url
+    url: PlainUrl
     metadata: dict[MetadataKey, Template] = Field(
         default_factory=lambda: {"filename": "{name}", "filetype": "{media_type}"}
     )
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
-    upload_origins: list[Url] = Field(
+    upload_origins: list[PlainUrl] = Field(
         default_factory=list,
         description="further servers that an upload may lie on; they are shown no secret",
     )
@@ -262,7 +263,7 @@ class CloudinaryDestinationConfig(ServerDestinationConfig):
     )
     overwrite: bool = Field(default=False, description="only where uploads are signed")
     chunk_size: Size = Field(20_000_000, description="larger files are sent in chunks of this size")
-    endpoint: Url = "https://api.cloudinary.com"
+    endpoint: PlainUrl = "https://api.cloudinary.com"
 
     @property
     def api_secret(self) -> SecretSource:

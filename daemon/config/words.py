@@ -52,6 +52,14 @@ def check_url(text: str) -> str:
     return text
 
 
+def check_plain_url(text: str) -> str:
+    """A URL that is the same for all files; raises ValueError otherwise."""
+    check_url(text)
+    if set(text) & set("{}"):
+        raise ValueError("this is one address for all files; it has no fields such as {inbox}")
+    return text
+
+
 def check_header_name(text: str) -> str:
     """A header's name that is ours to give; raises ValueError otherwise (RFC 9110 section 5.1)."""
     if _TOKEN.fullmatch(text) is None:
@@ -146,6 +154,9 @@ def check_listen(text: str) -> str:
 Template = Annotated[str, AfterValidator(check_template)]
 Url = Annotated[
     str, AfterValidator(check_url), Field(examples=["https://example.com/in/{sha256}-{name}"])
+]
+PlainUrl = Annotated[
+    str, AfterValidator(check_plain_url), Field(examples=["https://tus.example.com/files/"])
 ]
 HeaderName = Annotated[str, AfterValidator(check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(check_header_value)]

@@ -250,6 +250,8 @@ class TestKeys:
             ("bandwidth", "10Mbit/s", "'10Mbit/s' is not a rate; write it like 10MB/s"),
             ("bandwidth", "10MB", "'10MB' is not a rate; write it like 10MB/s"),
             ("verify", "false", "add allow_insecure: true"),
+            ("proxy", "'http://{inbox}.example.com'", "the URL must name a server"),
+            ("proxy", "'http://proxy.example.com/{inbox}'", "one address for all files"),
         ],
     )
     def test_a_bad_value_of_an_http_destination(

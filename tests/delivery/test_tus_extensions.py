@@ -236,6 +236,14 @@ class TestConfiguration:
                 {"type": "tus", "url": "http://127.0.0.1/", "metadata": {key: "x"}}
             )
 
+    @pytest.mark.parametrize(
+        "keys", [{"url": "http://a.test/{inbox}"}, {"upload_origins": ["http://a.test/{sha256}"]}]
+    )
+    def test_addresses_have_no_fields(self, keys: dict[str, object]) -> None:
+        """A server has one address; what differs from file to file is metadata."""
+        with pytest.raises(ValidationError, match="one address for all files"):
+            TusDestinationConfig.model_validate({"type": "tus", "url": "http://127.0.0.1/", **keys})
+
 
 class TestHeaders:
     @given(st.dictionaries(st.text("abcXYZ-_09", min_size=1), st.text()))
