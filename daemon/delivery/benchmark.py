@@ -26,6 +26,9 @@ from daemon.limits import DEFAULT, MIB
 PREFIX: Final = "inboxd-bench-"
 """What the names of all generated files begin with."""
 
+_NOT_TAKEN: Final = frozenset({501, 503, 505, 507})
+"""Answers of a server that fails before it has taken a file (RFC 9110 section 15.6, RFC 4918)."""
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -185,6 +188,7 @@ class _Series:
     failed: list[Parcel] = field(default_factory=list)
     lasted: list[float] = field(default_factory=list)
     errors: collections.Counter[str] = field(default_factory=collections.Counter)
+    met: list[DeliveryError] = field(default_factory=list)
 
     def run(self, content: _Content, files: int) -> Row | None:
         """Send the files and take them away again; None where it was stopped on the way."""
@@ -225,6 +229,7 @@ class _Series:
             acknowledgement = self.destination.deliver(parcel, lambda _: None, self.stop)
         except DeliveryError as error:
             self.errors[error.code] += 1
+            self.met.append(error)
             self.report.messages.setdefault(error.code, error.message)
             self.failed.append(parcel)
             if _may_have_arrived(error):
@@ -305,8 +310,8 @@ def _arrives(
         series.deliver(content.parcel(f"{report.run}-first"))
     finally:
         series.clean_up()
-    for code in series.errors:
-        report.fault = DeliveryError(code, report.messages[code])
+    for error in series.met:
+        report.fault = error
     return bool(series.taken)
 
 
@@ -314,7 +319,7 @@ def _may_have_arrived(error: DeliveryError) -> bool:
     """Whether the far side may have the file although it did not say so."""
     if error.http_status is None:
         return not never_reached(error)
-    return error.http_status >= 500
+    return error.http_status >= 500 and error.http_status not in _NOT_TAKEN
 
 
 @contextmanager

@@ -64,6 +64,13 @@ _ADVICE: Final = {
 }
 """What to do, where the message of an error does not say it already."""
 
+_HINTS: Final = {
+    404: ", and may know this address when a file comes; if not, check `url`",
+    410: ", and may know this address when a file comes; if not, check `url`",
+    429: ", and asks for fewer requests",
+}
+"""What an answer that is fine may be a sign of: many servers know an address by POST alone."""
+
 
 def findings_of_fault(origin: str, error: InboxdError) -> list[Finding]:
     """One finding for each stage on the way to a server that was reached, then the failure."""
@@ -155,9 +162,14 @@ def _judged(response: requests.Response) -> Finding:
             return Finding("place", False, moved)
     if status == 507:
         return Finding("quota", False, f"the server has no room left ({status}); make room there")
+    if status == 413:
+        advice = "raise what the server takes"
+        return Finding(
+            "quota", False, f"the server takes not even an empty file ({status}); {advice}"
+        )
     if status >= 500 and status != 501:
         return Finding("answer", False, f"the server is in trouble ({status}); look at its log")
-    return Finding("answer", True, f"the server answers ({status})")
+    return Finding("answer", True, f"the server answers ({status}){_HINTS.get(status, '')}")
 
 
 def _moved(response: requests.Response) -> str | None:

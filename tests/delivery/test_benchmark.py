@@ -13,6 +13,7 @@ from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.benchmark import PREFIX, Report, Row, measure, new_report, quantile
 from daemon.delivery.destination import Destination
 from daemon.delivery.folder.destination import FolderDestination
+from daemon.errors import Kind
 from tests.delivery.parcels import http_destination, never
 from tests.delivery.tus_receiver import TusReceiver
 from tests.delivery.tus_sides import tus_destination
@@ -150,6 +151,7 @@ def test_nothing_is_measured_where_the_first_file_does_not_arrive() -> None:
     assert report.rows == []
     assert report.fault is not None
     assert "check `auth`" in report.fault.message
+    assert report.fault.kind is Kind.PERMANENT
 
 
 def test_uploads_without_an_answer_are_named() -> None:
@@ -157,6 +159,14 @@ def test_uploads_without_an_answer_are_named() -> None:
     with Receiver(ok(), status(204), otherwise=lost_answer()) as receiver:
         report = measured(http_destination(receiver.url, method="PUT"), [10], [1], 2)
     assert [name.startswith(f"{PREFIX}{report.run}-") for name in report.unsure] == [True, True]
+
+
+@pytest.mark.parametrize(("code", "unsure"), [(500, 1), (502, 1), (503, 0), (507, 0), (429, 0)])
+def test_only_what_may_be_there_is_named(code: int, unsure: int) -> None:
+    """A server that says that it is away, or full, has taken nothing."""
+    with Receiver(otherwise=status(code)) as receiver:
+        report = measured(http_destination(receiver.url), [10], [1], 1)
+    assert len(report.unsure) == unsure
 
 
 def test_a_stop_on_the_way(tmp_path: Path) -> None:

@@ -387,6 +387,8 @@ def test_verification_off_needs_saying_twice(tmp_path: Path) -> None:
         (503, "answer", False),
         (301, "place", False),
         (507, "quota", False),
+        (413, "quota", False),
+        (429, "answer", True),
     ],
 )
 def test_check_by_status(code: int, subject: str, fine: bool) -> None:
@@ -395,6 +397,7 @@ def test_check_by_status(code: int, subject: str, fine: bool) -> None:
         told = findings(receiver.url)
     assert [f.subject for f in told if f.known] == ["dns", "tcp", subject]
     assert all(f.ok for f in told) is fine
+    assert ("check `url`" in [f for f in told if f.known][-1].message) is (code == 404)
 
 
 def test_check_names_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
