@@ -34,6 +34,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _BUSY
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the disk had no room for a commit."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def ledger_error(error: sqlite3.Error, path: str) -> LedgerError:
     """What an error of SQLite says about the ledger, with advice."""
     text = str(error)

@@ -14,7 +14,7 @@ from typing import Any
 from daemon import turns
 from daemon.crashpoints import crashpoint
 from daemon.errors import Fault, Kind, LedgerError
-from daemon.jobs.soundness import is_damage, ledger_error
+from daemon.jobs.soundness import is_damage, is_full, ledger_error
 from daemon.jobs.statements import statements
 
 SQL = statements()
@@ -104,7 +104,7 @@ class GroupWriter:
                 return
 
     def _commit_until_done(self, group: list[Operation]) -> None:
-        troubled = False
+        troubled = shrunk = False
         while True:
             try:
                 self._commit(group)
@@ -115,6 +115,10 @@ class GroupWriter:
                     self.on_damage(found)
                     self._refuse(group, found)
                     return
+                if is_full(error) and not shrunk:
+                    shrunk = True
+                    self._shrink()  # on a small disk our own log may be all that is in the way
+                    continue
                 fault = Fault("ledger_unwritable", _advice(error), Kind.ENVIRONMENT)
                 if self._impatient.is_set():
                     self._refuse(group, LedgerError(fault.code, fault.message))

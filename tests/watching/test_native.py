@@ -197,7 +197,7 @@ class TestLimits:
         native, auto, reason = result.stdout.splitlines()
         assert native == "inotify_max_user_watches"
         assert auto == "PollingWatcher"
-        assert "fs.inotify.max_user_watches" in reason
+        assert "user.max_inotify_watches = 2" in reason
 
 
 _REACHED = """
