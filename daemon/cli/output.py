@@ -220,7 +220,7 @@ def progress_bar() -> Iterator[Bar]:
     from rich.console import Console  # noqa: PLC0415  # slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as bars:
+    with Progress(console=Console(stderr=True, soft_wrap=True), transient=True) as bars:
         yield _Bars(bars)
 
 
@@ -241,7 +241,8 @@ def upload_bars() -> Iterator[Bar]:
         BarColumn(bar_width=16),
         TextColumn("{task.fields[detail]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bars:
+    console = Console(stderr=True, soft_wrap=True)  # an event above the bars stays one line
+    with Progress(*columns, console=console, transient=True, expand=True) as bars:
         yield _Bars(bars)
 
 

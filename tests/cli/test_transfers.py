@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,9 @@ def test_a_bar_for_each_upload(config: Path) -> None:
     assert any(shown.startswith("b\\x1b[2J.bin to web ") for shown in bars)
     assert all(" %, " in shown and "KB/s" in shown for shown in bars)
     assert "\x1b[2J" not in seen.raw
+    events = [json.loads(shown) for shown in seen.lines if shown.startswith("{")]
+    assert events[-1]["event"] == "daemon.stopped"
+    assert any(len(json.dumps(event)) > 80 for event in events)
 
 
 def test_no_bars_where_there_is_no_terminal(config: Path, process: Process) -> None:
