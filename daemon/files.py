@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.crashpoints import crashpoint
 from daemon.errors import EnvironmentFaultError
@@ -47,9 +47,12 @@ _blocks = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes a file on disk that file and not another of the same name."""
+    """What makes a file on disk that file and not another of the same name.
 
-    device: int
+    The device's number is not part of it: a disk may get another one whenever it is mounted.
+    """
+
+    device: int = field(compare=False)
     inode: int
     size: int
     modified_ns: int

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -117,6 +119,25 @@ def test_a_file_that_stayed_is_tried_again_where_originals_move_now(
         assert (daemon.done / "a.bin").read_bytes() == b"refused"
         assert os.listdir(daemon.inbox) == []
         assert _agrees(daemon)
+
+
+def test_a_disk_that_is_mounted_under_another_number_has_the_same_files(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Files that stay are not taken in again, and one that waits goes on under its key."""
+    daemon = Daemon(tmp_path, inbox=f"{KEEP}\nduplicates: process", rest=http(receiver.url))
+    with daemon:
+        daemon.drop("done.bin", b"done")
+        daemon.wait_for(State.DONE)
+    _parked(tmp_path, receiver, f"{KEEP}\nduplicates: process")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")) as ledger:
+        ledger.execute("UPDATE jobs SET device = device + 1")
+        ledger.commit()
+    with daemon:
+        daemon.wait_for(State.DONE, 2)
+        assert daemon.service._inboxes.wait_idle(5.0)
+        assert len(daemon.jobs()) == 2
+    assert len({request.key for request in receiver.requests}) == 2
 
 
 @pytest.mark.parametrize("cut", ["claimed", "filed"])

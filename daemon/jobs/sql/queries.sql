@@ -2,19 +2,20 @@
 
 -- name: admit
 -- A settled file becomes a job, unless this very file is already on its way. A file that changed
--- before it was claimed keeps its job and gets its new identity.
+-- before it was claimed keeps its job and gets its new identity. The number of its device is no
+-- part of that: it may be another one whenever the disk is mounted.
 INSERT INTO jobs (id, inbox, path, name, state, device, inode, size, modified_ns, received, timings, updated)
 SELECT :id, :inbox, :path, :name, 'queued', :device, :inode, :size, :modified_ns, :now, :timings, :now
 WHERE NOT EXISTS (
     SELECT 1 FROM jobs
     WHERE inbox = :inbox AND path = :path
-      AND device = :device AND inode = :inode AND size = :size AND modified_ns = :modified_ns
+      AND inode = :inode AND size = :size AND modified_ns = :modified_ns
       AND (:keep OR state IN ('running', 'parked') OR (state = 'queued' AND claimed = 1))
 )
 ON CONFLICT (inbox, path) WHERE claimed = 0 AND state = 'queued' DO UPDATE SET
     device = excluded.device, inode = excluded.inode, size = excluded.size,
     modified_ns = excluded.modified_ns, ready_at = 0, updated = excluded.updated
-WHERE device <> excluded.device OR inode <> excluded.inode OR size <> excluded.size
+WHERE inode <> excluded.inode OR size <> excluded.size
    OR modified_ns <> excluded.modified_ns OR ready_at > 0
 RETURNING id, inbox, name;
 
