@@ -45,11 +45,21 @@ def check_url(text: str) -> str:
         raise ValueError("the URL must begin with https:// or http://")
     if not parts.hostname or port == 0 or "{" in parts.netloc:
         raise ValueError("the URL must name a server, such as https://example.com/upload")
+    if not parts.hostname.isascii():
+        raise ValueError(f"write the server's name in ASCII: {_in_ascii(parts.hostname)}")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("the URL has characters that must be percent-encoded, such as %20")
     if parts.fragment:
         raise ValueError("the part after # is never sent; leave it out")
     return text
+
+
+def _in_ascii(host: str) -> str:
+    """An international name as the name system knows it (RFC 5890), where it can be one."""
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return "xn--..."
 
 
 def check_plain_url(text: str) -> str:

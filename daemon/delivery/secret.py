@@ -52,7 +52,9 @@ def read_secret(source: SecretSource, where: str) -> Secret:
             )
         text = _read(Path(folder) / name, where)
     text = text.rstrip("\r\n")
-    if not text or not text.isprintable():
+    if not text:
+        raise _problem(where, "the secret is empty")
+    if not text.isprintable():
         raise _problem(where, "the secret must be one line of printable text")
     return Secret(text)
 

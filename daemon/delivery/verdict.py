@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -41,6 +42,7 @@ _SERVER_WIDE: Final = frozenset(
         "credentials_expired",
     }
 )
+_PAGE: Final = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _LONGEST_LOCATION: Final = 2048
 
 
@@ -95,6 +97,14 @@ def refusal(
 def wants_certificate(status: int, content: bytes) -> bool:
     """Whether a server says in plain HTTP that it misses a certificate of ours, as nginx does."""
     return status in (400, 495, 496) and b"SSL certificate" in content
+
+
+def is_page(status: int, content: bytes) -> bool:
+    """Whether a success is a page for people, as a login page says 200 to whatever is asked."""
+    start = content.lstrip()
+    while start.startswith(b"<!--"):
+        start = start.partition(b"-->")[2].lstrip()
+    return status == 200 and _PAGE.match(start) is not None
 
 
 def blames_destination(error: DeliveryError) -> bool:

@@ -226,6 +226,8 @@ class TestKeys:
             ("url", "https://e.com/{name", "is not a template"),
             ("url", "https://e.com/a b", "percent-encoded"),
             ("url", "https://e.com/#a", "the part after # is never sent"),
+            ("url", "https://müller.example/", "in ASCII: xn--mller-kva.example"),
+            ("url", "https://a..ü/", "in ASCII: xn--..."),
             ("data", "{a: '{received:{x}}'}", "takes a format"),
             ("data", "{a: '{received:%Y%%/%Q}'}", "%Q is no part of a date"),
             ("data", "{a: 3}", "write text; put quotes around a number"),

@@ -175,7 +175,7 @@ def test_auth(
     ("auth", "content", "told"),
     [
         ({"type": "bearer", "token_file": "missing"}, b"", "cannot be read"),
-        ({"type": "bearer", "token_file": "token"}, b"", "one line"),
+        ({"type": "bearer", "token_file": "token"}, b"", "is empty"),
         ({"type": "bearer", "token_file": "token"}, b"a\nb\n", "one line"),
         ({"type": "bearer", "token_file": "token"}, b"\xff", "not text"),
         ({"type": "bearer", "token_file": "token"}, "é".encode(), "ASCII"),

@@ -19,6 +19,7 @@ from daemon.errors import DeliveryError, Kind
 from tests.delivery.contract import deliver, failed
 from tests.delivery.parcels import Watched, never, parcel_of, write
 from tests.delivery.s3_store import Kept, Store
+from tests.exchange import Exchange
 from tests.receiver import CERTIFICATE
 
 
@@ -275,6 +276,19 @@ class TestNameThatTellsTheContent:
 
 def md5(content: bytes) -> bytes:
     return hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def test_login_page_is_no_store(store: Store, parcel: Parcel) -> None:
+    """What says yes to everything with a page for people has taken nothing."""
+
+    def page(exchange: Exchange) -> None:
+        exchange.read_body()
+        exchange.answer(200, {}, b"<html>Log in")
+
+    store.next("PutObject", page)
+    error = failed(store.destination(), parcel)
+    assert (error.code, error.kind) == ("protocol_broken", Kind.TRANSIENT)
+    deliver(store.destination(), parcel)
 
 
 def test_replacing_is_the_default(store: Store, parcel: Parcel) -> None:

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config import answer_path
-from daemon.delivery.verdict import blames_destination, json_object, location, retry_after
+from daemon.delivery.verdict import (
+    blames_destination,
+    is_page,
+    json_object,
+    location,
+    retry_after,
+)
 from daemon.errors import DeliveryError, Kind
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC).timestamp()
@@ -155,3 +161,20 @@ def test_errors_that_every_file_would_meet(
     """A destination is held up only for what passes and would meet each of its files."""
     error = DeliveryError(code, "x", kind=kind, http_status=status)
     assert blames_destination(error) is blamed
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "page"),
+    [
+        (200, b"<html><body>Log in", True),
+        (200, b"\r\n <!-- hotel --> <!DOCTYPE HTML PUBLIC>", True),
+        (201, b"<!DOCTYPE html><title>201 Created</title>", False),
+        (200, b"<?xml version='1.0'?><html>", False),
+        (200, b"", False),
+        (200, b'{"html": "<html>"}', False),
+        (200, b"<!-- " * 9000, False),
+    ],
+)
+def test_pages_for_people(status: int, content: bytes, page: bool) -> None:
+    """A login page says 200; Apache's page about a new file says 201."""
+    assert is_page(status, content) is page

@@ -236,6 +236,18 @@ def test_share_that_nobody_may_look_into(tmp_path: Path, reply: int) -> None:
         assert [asked.method for asked in receiver.requests] == ["PROPFIND", "PUT", "MOVE"]
 
 
+@pytest.mark.parametrize("size", [1, 200_000])
+def test_login_page_is_no_share(tmp_path: Path, size: int) -> None:
+    """What says yes to everything with a page for people has taken nothing."""
+    page = status(200, b"<!DOCTYPE html><title>Log in</title>")
+    with Receiver(otherwise=page) as receiver:
+        destination = scripted(receiver)
+        error = failed(destination, parcel_of(write(tmp_path, b"x" * size)))
+        destination.close()
+    assert (error.code, error.kind) == ("answer_broken", Kind.TRANSIENT)
+    assert "does not speak WebDAV" in error.message
+
+
 def test_address_below_which_nothing_can_be_made(tmp_path: Path) -> None:
     """A server that has no folder on the way fails the attempt, and the check."""
     with Receiver(otherwise=by_method(PROPFIND=status(404), MKCOL=status(409))) as receiver:

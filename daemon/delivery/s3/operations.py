@@ -20,6 +20,7 @@ from daemon.delivery.s3.faults import refusal
 from daemon.delivery.transport.adapter import round_trip_of
 from daemon.delivery.transport.body import FileBody
 from daemon.delivery.transport.client import Client
+from daemon.delivery.verdict import is_page
 from daemon.errors import DeliveryError
 from daemon.limits import MIB, Limits
 
@@ -100,6 +101,10 @@ class ObjectRequests:
             "PUT", key, "", body=body, payload=sha256 or UNSIGNED, headers=named, stop=stop
         )
         self._expect(response)
+        if is_page(response.status_code, response.content):
+            raise DeliveryError(
+                "protocol_broken", "a page answered that is no store's; see `endpoint`"
+            )
         return replace(_stored(response), round_trip=round_trip_of(response))
 
     def head(self, key: str, stop: threading.Event) -> Stored | None:

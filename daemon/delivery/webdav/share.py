@@ -10,6 +10,7 @@ import requests
 
 from daemon.delivery.transport.body import FileBody
 from daemon.delivery.transport.client import Client
+from daemon.delivery.verdict import is_page
 from daemon.delivery.webdav.multistatus import PROPFIND, Resource, resource_of
 from daemon.errors import DeliveryError, Kind
 
@@ -40,6 +41,8 @@ class Share:
         response = self.client.send(request, body)
         if not 200 <= response.status_code < 300:
             raise self.refusal(response)
+        if is_page(response.status_code, response.content):
+            raise self._no_share()
         return response
 
     def make_folder(self, url: str, stop: threading.Event) -> None:
@@ -106,7 +109,7 @@ class Share:
             raise self.refusal(response)
         found = resource_of(response.content)
         if found is None or response.status_code != 207:
-            raise DeliveryError("answer_broken", f"{self.client.origin} does not speak WebDAV")
+            raise self._no_share()
         return found
 
     def content(self, url: str, stop: threading.Event) -> bytes | None:
@@ -145,6 +148,9 @@ class Share:
         other = DeliveryError(*said, kind=kind, http_status=status)
         other.response = error.response
         return other
+
+    def _no_share(self) -> DeliveryError:
+        return DeliveryError("answer_broken", f"{self.client.origin} does not speak WebDAV")
 
     def _move(self, source: str, target: str, stop: threading.Event) -> requests.Response:
         destination = target if self._names_host else urlsplit(target).path
