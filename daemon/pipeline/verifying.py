@@ -135,7 +135,7 @@ def _ended(job: Job, ending: Ending, route: Route) -> Iterator[Disagreement]:
     has_sidecar = os.path.lexists(sidecar)
     if has_sidecar and _job_of(sidecar) not in (job.id, None):
         return  # a person put this one away, and another job has its name now
-    size = _size(original)
+    size = None if ending.sidecar_only else _size(original)
     elsewhere = ending.sidecar_only or places.keep or _is_deleted(ending, route)
     gone = size is None and not elsewhere
     if gone and has_sidecar and not _says_missing(sidecar):
@@ -171,10 +171,12 @@ def _ended(job: Job, ending: Ending, route: Route) -> Iterator[Disagreement]:
 
 
 def _size(path: bytes) -> int | None:
-    """Bytes of a regular file; 0 for what is none, None for what is not there."""
+    """Bytes of a regular file; 0 for what is none, None for a folder and what is not there."""
     try:
         status = os.lstat(path)
     except OSError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else 0
 

@@ -121,6 +121,21 @@ def test_a_file_that_stayed_is_tried_again_where_originals_move_now(
         assert _agrees(daemon)
 
 
+def test_a_folder_by_the_name_of_a_file_that_went_is_no_disagreement(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Only its sidecar is in done/, and the folder's name is free."""
+    inbox = "deliver: [server]\noriginals: delete\nrecursive: true"
+    with Daemon(tmp_path, inbox=inbox, rest=http(receiver.url)) as daemon:
+        daemon.drop("2024", b"a file")
+        daemon.wait_for(State.DONE)
+        daemon.drop("2024/a.bin", b"in a folder")
+        daemon.wait_for(State.DONE, 2)
+        assert _agrees(daemon)
+    with Daemon(tmp_path, inbox="recursive: true") as daemon:
+        assert _agrees(daemon)  # whatever is to become of originals from now on
+
+
 def test_a_disk_that_is_mounted_under_another_number_has_the_same_files(
     tmp_path: Path, receiver: Receiver
 ) -> None:
