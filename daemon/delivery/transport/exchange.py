@@ -145,6 +145,8 @@ class Exchange:
         measured = complete and not channel.received
 
         def receive() -> bytes:
+            if stream.began:
+                channel.acknowledge()
             data = channel.receive(flow)
             if self.round_trip is None and measured:
                 # Not now: this thread may have had to wait for its turn to compute.
