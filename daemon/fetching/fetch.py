@@ -17,6 +17,7 @@ from requests import Response
 from daemon.errors import InboxdError, Kind, RefusedError, StoppedError
 from daemon.fetching.addresses import Permission, Target, harmless, judge
 from daemon.fetching.pinned import Dial, PinnedAdapter
+from daemon.sessions import PlainSession
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The IP addresses of a host; raises OSError."""
@@ -93,8 +94,7 @@ class Fetcher:
         address = harmless(hop.host, self._addresses(hop, until, stop))
         guard = _Guard(until, stop)
         adapter = PinnedAdapter(address, self.dial, min(_CONNECT, _left(until)), guard.watch)
-        with requests.Session() as session, guard:
-            session.trust_env = False
+        with PlainSession() as session, guard:
             session.headers.clear()
             session.mount("https://", adapter)
             session.mount("http://", adapter)
@@ -228,7 +228,8 @@ def _as_faults(hop: Target, guard: _Guard) -> Iterator[None]:
     """What goes wrong on the way, in our words."""
     try:
         yield
-    except requests.RequestException as error:
+    # A ValueError is what the libraries below make of some nonsense, such as a chunk of -5 bytes.
+    except (requests.RequestException, ValueError) as error:
         if guard.stop.is_set():
             raise StoppedError from error
         if _left(guard.until) <= 0:

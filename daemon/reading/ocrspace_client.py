@@ -14,6 +14,7 @@ import requests
 
 from daemon.errors import InboxdError, Kind, ReadingError, StoppedError
 from daemon.reading.languages import OCRSPACE
+from daemon.sessions import PlainSession
 
 SHARED_KEY = "helloworld"
 FREE_KEY = "https://ocr.space/ocrapi/freekey"
@@ -89,21 +90,24 @@ class OcrSpaceClient:
     def _post(self, picture: bytes, answer: Future[Any]) -> None:
         try:
             answer.set_result(self._exchange(picture))
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             answer.set_exception(_unavailable(_reason(error)))
         except InboxdError as error:
             answer.set_exception(error)
 
     def _exchange(self, picture: bytes) -> Any:
-        with requests.post(
-            self._endpoint,
-            headers={"apikey": self._key},
-            data=self._fields,
-            files={"file": ("page.jpg", picture, "image/jpeg")},
-            timeout=(_CONNECT, self._timeout),
-            allow_redirects=False,  # the key is for this server only
-            stream=True,
-        ) as response:
+        with (
+            PlainSession() as session,
+            session.post(
+                self._endpoint,
+                headers={"apikey": self._key},
+                data=self._fields,
+                files={"file": ("page.jpg", picture, "image/jpeg")},
+                timeout=(_CONNECT, self._timeout),
+                allow_redirects=False,  # the key is for this server only
+                stream=True,
+            ) as response,
+        ):
             body = bytearray()
             until = time.monotonic() + self._timeout
             for block in response.iter_content(_BLOCK):
@@ -126,7 +130,7 @@ def _unavailable(why: str) -> ReadingError:
     )
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """What went wrong, without the address or anything else that the exception carries."""
     if isinstance(error, requests.Timeout):
         return "it did not answer in time"

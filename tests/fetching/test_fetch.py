@@ -101,6 +101,7 @@ def to(url: str) -> Reply:
     return status(302, Location=url)
 
 
+CHUNKED = b"Content-Type: application/pdf\r\nTransfer-Encoding: chunked\r\n\r\n"
 BOMB = gzip.compress(b"\0" * 50_000_000)
 HOSTILE: dict[str, tuple[Reply, str]] = {
     "a type that is not accepted": (body(b"<html>", "text/html"), "link_type"),
@@ -119,6 +120,20 @@ HOSTILE: dict[str, tuple[Reply, str]] = {
     "a redirect to another port": (to("http://example.com:22/"), "link_refused"),
     "a redirect to nowhere": (status(302), "link_refused"),
     "redirects without end": (to("http://example.com/again"), "link_refused"),
+    "a redirect to no address": (to("http://[::1/"), "link_refused"),
+    "a chunk of less than nothing": (
+        raw(HEAD + CHUNKED + b"-5\r\nabc\r\n0\r\n\r\n"),
+        "link_unanswered",
+    ),
+    "a chunk without end": (
+        raw(HEAD + CHUNKED + b"ffffffffffffffff\r\nabc"),
+        "link_unanswered",
+    ),
+    "headers without end": (raw(HEAD + b"X-A: b\r\n" * 10_000), "link_unanswered"),
+    "lengths that disagree": (
+        raw(HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+        "link_unanswered",
+    ),
     "a body that trickles": (
         trickle(HEAD + b"Content-Type: application/pdf\r\n\r\n"),
         "link_unanswered",
@@ -152,6 +167,24 @@ def test_a_hostile_server_gets_nowhere(tmp_path: Path, what: str, outcome: Outco
     assert all(address == PUBLIC for address, _ in net.dialled)
     assert time.monotonic() - began < 20
     outcome(f"`{code}`")
+
+
+def test_the_body_of_a_redirect_is_not_taken_in(tmp_path: Path) -> None:
+    """It may have no end, and nobody wants it."""
+    sent = 0
+
+    def endless_redirect(exchange: Exchange) -> None:
+        nonlocal sent
+        exchange.read_body()
+        exchange.send(b"HTTP/1.1 302 Found\r\nLocation: http://evil.net/\r\n\r\n")
+        while sent < 1 << 30:
+            exchange.send(b"x" * 100_000)
+            sent += 100_000
+
+    with Receiver(otherwise=endless_redirect) as server, pytest.raises(InboxdError) as caught:
+        Net(server).fetch(tmp_path / "fetched", timeout=30.0)
+    assert caught.value.code == "link_refused"
+    assert sent < 1 << 26  # what the buffers of two sockets hold, and then some
 
 
 def test_a_file_is_fetched_plain_and_without_credentials(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from daemon.reading.ocrspace_client import OcrSpaceClient
 from daemon.reading.orientation import read_upright
 from tests.reading.drawing import LETTERS, receipt
 from tests.reading.ocrspace_service import KEY, LIMIT, Answer, Service, errored
+from tests.receiver import Receiver, status
 
 PAGE = np.asarray(receipt())
 
@@ -194,3 +196,27 @@ def test_the_key_goes_to_no_other_server(service: Service) -> None:
     service.next.append((302, "text/plain", ""))
     assert _fault(OcrSpaceEngine(OcrSpaceClient(service.url, KEY).send)).code == "ocr_refused"
     assert len(service.requests) == 1
+
+
+def test_neither_proxy_nor_netrc_of_the_environment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages go to the configured server alone, with the configured key alone."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password canary\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Receiver() as trap, Receiver() as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, trap.plain_url)
+        OcrSpaceClient(server.url, KEY).send({"picture": ""})
+        [request] = server.requests
+        assert trap.requests == []
+    assert request.headers["apikey"] == KEY
+    assert "authorization" not in request.headers
+
+
+def test_a_redirect_to_no_address_is_an_answer() -> None:
+    """What it points to is not even looked at."""
+    with Receiver(otherwise=status(302, Location="http://[::1/")) as server:
+        assert OcrSpaceClient(server.url, KEY).send({"picture": ""})["status"] == 302
