@@ -58,10 +58,13 @@ class Limits:
     """Bytes of status line and headers taken from a server."""
     answer_body: int = 64 * KIB
     """Bytes of an answer's body that are kept."""
+    keep_idle: float = 60.0
+    """A connection that was unused for longer is not used again: a router on its way may have
+    forgotten it, and then the next file would wait for an answer in vain."""
     retry_after_cap: float = 3600.0
     """The longest pause a server can ask for."""
-    wait_in_run: float = 60.0
-    """A pause that a server asks for is waited for up to so long, then the file is parked."""
+    wait_in_run: float = 10.0
+    """The longest pause that a server asks for and that a run makes, if `retry: max` is shorter."""
     park_max: float = 900.0
     """The longest pause between two runs of attempts."""
     progress_every: float = 2.0

@@ -157,10 +157,13 @@ def test_retry_after_is_honoured(runner: Runner) -> None:
 
 
 def test_retry_after_is_waited_for_though_our_pauses_are_short(runner: Runner) -> None:
-    """`max` is about pauses of our own; a server's are waited for up to a minute."""
-    busy = DeliveryError("too_many_requests", "slow", http_status=429, retry_after=59.0)
-    assert isinstance(runner.run(Scripted(busy)), Delivered)
-    assert runner.clock.slept == [59.0]
+    """`max` is about pauses of our own; those of a server are made up to ten seconds."""
+    hasty = POLICY.model_copy(update={"max": 0.1, "initial": 0.01})
+    busy = DeliveryError("too_many_requests", "slow", http_status=429, retry_after=9.5)
+    assert isinstance(runner.run(Scripted(busy), hasty), Delivered)
+    assert runner.clock.slept == [9.5]
+    busy.retry_after = 10.5
+    assert isinstance(runner.run(Scripted(busy), hasty), Parked)
 
 
 def test_long_retry_after_parks(runner: Runner) -> None:
