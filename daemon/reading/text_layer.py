@@ -131,10 +131,18 @@ def _glyphs(
         if text in ("\r", "\n"):
             yield Glyph("\n", 0, 0, 0, 0)
         elif text and pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):
-            yield Glyph(
+            glyph = Glyph(
                 text,
                 *place.upright(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top),
             )
+            if _is_on(glyph, width, height):
+                yield glyph
+
+
+def _is_on(glyph: Glyph, width: int, height: int) -> bool:
+    """Whether a character is on the part of the page that is shown; a crop only hides the rest."""
+    x, y = (glyph.left + glyph.right) / 2, (glyph.top + glyph.bottom) / 2
+    return 0 <= x <= width and 0 <= y <= height
 
 
 def _character(code: int) -> str:

@@ -93,6 +93,22 @@ def test_positions_follow_the_turn_of_the_page(turn: int, matrix: bytes) -> None
     assert x1 - x0 > 5 * (y2 - y0)
 
 
+@pytest.mark.parametrize("box", [b"/CropBox", b"/MediaBox"])
+def test_what_is_cropped_away_is_not_read(box: bytes) -> None:
+    """Of a sheet that was cut to one receipt, only that is text; positions are those shown."""
+    data = _pdf(_text(), page=b"/CropBox [40 90 290 140]")
+    if box == b"/MediaBox":
+        data = _pdf(_text()).replace(b"[0 0 300 200]", b"[40 90 290 140]")
+        data = data.replace(b"startxref\n", b"startxref\n0")
+    [page] = _pages(data)
+    assert (page.width, page.height) == (694, 139)
+    assert page.lines is not None
+    assert [line.text for line in page.lines] == [text for text, _, _ in _LAYOUT[1:]]
+    x0, y0, _, _, _, y2, _, _ = page.lines[0].box
+    assert x0 == pytest.approx(10 * 200 / 72, abs=3)
+    assert y0 < 20 * 200 / 72 < y2
+
+
 def test_all_pages_of_a_pdf_are_read(reader: Reader, tmp_path: Path) -> None:
     """Each page by what it is: one with text, one without anything."""
     data = _pdf(_text(), b"", _text((("Second sheet of paper", 50, 100),)))
