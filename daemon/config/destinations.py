@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import Field, field_validator, model_validator
 
@@ -210,18 +211,28 @@ class WebdavDestinationConfig(ServerDestinationConfig):
 
     type: Literal["webdav"]
     url: Url = Field(
-        description="of a folder, made where it is missing; what varies belongs in name"
+        description="template of a folder's address; folders that are missing are made"
     )
     name: Template = Field("{name}", description="template of the name below url")
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     auth: Auth = NoAuth()
 
+    @property
+    def folder(self) -> str:
+        """The address of the lowest folder that all files share, which ends in a slash."""
+        plain, brace, _ = self.url.partition("{")
+        return plain[: plain.rindex("/") + 1] if brace else plain.rstrip("/") + "/"
+
+    @property
+    def below(self) -> str:
+        """Template of the name below `folder`: what varies of the url, and then `name`."""
+        varies = unquote(self.url[len(self.folder) :]).strip("/")
+        return f"{varies}/{self.name}" if varies else self.name
+
     @model_validator(mode="after")
-    def _plain_url(self) -> Self:
-        if set(self.url) & set("{}?"):
-            raise ValueError(
-                "the url of a share is a plain folder; put fields such as {received:%Y} into name"
-            )
+    def _folder_url(self) -> Self:
+        if "?" in self.url:
+            raise ValueError("the url of a share is that of a folder, without a ?")
         return self
 
 

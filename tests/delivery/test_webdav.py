@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from pydantic import ValidationError
@@ -388,8 +389,26 @@ def test_a_server_that_keeps_less_than_it_took(tmp_path: Path) -> None:
     assert (error.code, error.kind) == ("upload_lost", Kind.TRANSIENT)
 
 
-@pytest.mark.parametrize("url", ["https://dav.example.com/{inbox}/", "https://a.example/?x=y"])
-def test_url_is_plain(url: str) -> None:
-    """What varies belongs into the name."""
-    with pytest.raises(ValidationError, match="into name"):
-        WebdavDestinationConfig.model_validate({"type": "webdav", "url": url})
+@pytest.mark.parametrize(
+    ("url", "name", "expected"),
+    [
+        ("{inbox}/{received:%Y/%m}", "{name}", "receipts/2026/11/receipt.jpg"),
+        ("ab/x{inbox}%20%2Dy/", "{size}{suffix}", "ab/xreceipts -y/1.jpg"),
+        ("a/{received:%Y}", "{inbox}/", "a/2026/receipts/receipt.jpg"),
+    ],
+)
+def test_address_is_a_template(
+    side: ShareSide, tmp_path: Path, url: str, name: str, expected: str
+) -> None:
+    """What varies of an address is made of the file, as everywhere."""
+    destination = side.destination(url=side.url + url, name=name)
+    assert failing(destination) == []
+    location = deliver(destination, parcel_of(write(tmp_path, b"x"))).location
+    assert unquote(str(location)) == side.url + expected
+    assert (side.path / expected).read_bytes() == b"x"
+
+
+def test_address_with_a_query() -> None:
+    """A folder has none."""
+    with pytest.raises(ValidationError, match="that of a folder"):
+        WebdavDestinationConfig.model_validate({"type": "webdav", "url": "https://a.example/?x=y"})

@@ -64,7 +64,7 @@ class WebdavDestination:
             credentials=credentials_of(config.auth, f"destinations.{name}.auth"),
             limits=limits,
         )
-        self._share = Share(self._client, config.url.rstrip("/") + "/")
+        self._share = Share(self._client, config.folder)
         self._made: set[str] = set()
         self._making = threading.Lock()
 
@@ -73,7 +73,7 @@ class WebdavDestination:
         if stop.is_set():
             raise StoppedError
         memory = Memory(parcel.resume)
-        place = Place(self._share.root, self._config.name, parcel, memory.attempts)
+        place = Place(self._share.root, self._config.below, parcel, memory.attempts)
         there = self._finish_earlier(place, memory, parcel, stop)
         if there is not None:
             progress(parcel.size)
