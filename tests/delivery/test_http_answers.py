@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.destinations import HttpDestinationConfig
+from daemon.delivery.http import HttpDestination
 from daemon.errors import DeliveryError, Kind
+from daemon.limits import Limits
 from tests.delivery.contract import PeakMemory, deliver
 from tests.delivery.parcels import http_destination, never, parcel_of, write
 from tests.receiver import (
@@ -209,6 +212,18 @@ def test_connection_is_kept(tmp_path: Path) -> None:
             destination.deliver(parcel, lambda _: None, never())
         destination.close()
         assert receiver.connections == 1
+
+
+def test_a_connection_that_rested_for_long_is_replaced(tmp_path: Path) -> None:
+    """A router may have forgotten it, and nobody would tell us."""
+    parcel = parcel_of(write(tmp_path, SMALL))
+    with Receiver() as receiver:
+        config = HttpDestinationConfig.model_validate({"type": "http", "url": receiver.url})
+        destination = HttpDestination("archive", config, limits=Limits(keep_idle=0.0))
+        for _ in range(3):
+            destination.deliver(parcel, lambda _: None, never())
+        destination.close()
+        assert receiver.connections == 3
 
 
 def test_closed_connection_is_replaced(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -140,7 +141,8 @@ class UploadAdapter(HTTPAdapter):
                 channel = idle.pop()
             except IndexError:
                 break
-            if channel.idle():
+            fresh = time.monotonic() - channel.idle_since < self._limits.keep_idle
+            if fresh and channel.idle():
                 channel.used = True
                 return channel
             channel.close()
@@ -151,6 +153,7 @@ class UploadAdapter(HTTPAdapter):
             raise connect_fault(error, str(origin)) from error
 
     def _keep(self, channel: Channel, origin: Origin) -> None:
+        channel.idle_since = time.monotonic()
         with self._lock:
             idle = self._idle.setdefault(origin, [])
             if len(idle) < self._kept:

@@ -41,12 +41,14 @@ class Channel:
     """A connected socket that never blocks beyond what a Flow allows; used by one thread at a time.
 
     `received` holds what came in and was not yet taken; `ended` tells that nothing more will come.
+    `idle_since` is the monotonic time at which the last exchange on it was over.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self.received = bytearray()
         self.ended = False
         self.used = False
+        self.idle_since = 0.0
         self._socket = connected
         self._unsent: memoryview | Piece = _NOTHING
         self._handed_over = 0
