@@ -155,8 +155,12 @@ class Filer:
 
     def _file(self, filings: list[Filing]) -> None:
         group = [filing for filing in filings if self._is_reachable(filing)]
-        placed = [(filing, filing.end) for filing in group if filing.recorded]
-        placed += self._record([filing for filing in group if not filing.recorded])
+        recorded, new = [], []
+        for filing in group:
+            is_known = filing.recorded and not _lacks_sidecar(filing)
+            (recorded if is_known else new).append(filing)
+        placed = [(filing, filing.end) for filing in recorded]
+        placed += self._record(new)
         moved, elsewhere, taken = _move(placed)
         self._close(moved)
         for each in elsewhere:
@@ -268,6 +272,12 @@ class Filer:
                 unlink_if_there(filing.places.reading(filing.job.id))
         crashpoint("file.cleared")
         self._filed([filing for filing, _ in placed])
+
+
+def _lacks_sidecar(filing: Filing) -> bool:
+    """Whether a sidecar that was recorded is not in its place: that has become another since."""
+    source = filing.places.original(filing.job)
+    return not os.path.lexists(filing.end.sidecar) and os.path.lexists(source)
 
 
 def _is_of_all(error: OSError, group: Sequence[Filing]) -> bool:

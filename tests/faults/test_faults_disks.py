@@ -27,7 +27,7 @@ def on_disk(tmp_path: Path, disk: Path, place: str) -> Daemon:
     inbox = {
         "done/": f"done: {disk}/done",
         "rejected/": f"rejected: {disk}/rejected\nallow_empty: false",
-        "work/": f"work: {disk}/work",
+        "the inbox and work/": f"work: {disk}/work",
     }
     daemon = Daemon(tmp_path, inbox=inbox.get(place, ""))
 
@@ -35,7 +35,7 @@ def on_disk(tmp_path: Path, disk: Path, place: str) -> Daemon:
         text = daemon.config_path.read_text()
         daemon.config_path.write_text(text.replace(before, after))
 
-    if place == "work/":
+    if place == "the inbox and work/":
         daemon.inbox = disk / "inbox"
         daemon.inbox.mkdir()
         elsewhere("path: inbox", f"path: {disk}/inbox")
@@ -82,7 +82,7 @@ def wait_for_pause(daemon: Daemon) -> None:
 
 
 @pytest.mark.reliability("Faults", "the disk of {place} is full", RESUMES)
-@pytest.mark.parametrize("place", ["done/", "rejected/", "work/", "the ledger"])
+@pytest.mark.parametrize("place", ["done/", "rejected/", "the inbox and work/", "the ledger"])
 def test_a_full_disk(place: str, tmp_path: Path, mount: Mount) -> None:
     """The file waits where it is until there is room."""
     disk = mount("small", "size=16m")
@@ -103,7 +103,7 @@ def test_a_full_disk(place: str, tmp_path: Path, mount: Mount) -> None:
 
 
 @pytest.mark.reliability("Faults", "the disk of {place} has no inodes left", RESUMES)
-@pytest.mark.parametrize("place", ["done/", "work/"])
+@pytest.mark.parametrize("place", ["done/", "the inbox and work/"])
 def test_no_inodes(place: str, tmp_path: Path, mount: Mount) -> None:
     """There are bytes left, and not one name more can be made."""
     disk = mount("small", "size=4m,nr_inodes=40")

@@ -161,6 +161,23 @@ def test_a_daemon_that_is_stopped(arrive: Arrive) -> None:
 
 
 @pytest.mark.reliability(
+    "Faults", "a storm of SIGHUP and SIGUSR1 while files come", "all delivered, once"
+)
+def test_a_storm_of_signals(arrive: Arrive) -> None:
+    """Reloads and looks at the ledger, asked for faster than they are done."""
+    arrivals = arrive()
+    for number in range(60):
+        (arrivals.inbox / f"{number}.bin").write_bytes(b"file %d" % number)
+        arrivals.expect(b"file %d" % number)
+        for _ in range(5):
+            os.kill(arrivals.pid, signal.SIGHUP)
+            os.kill(arrivals.pid, signal.SIGUSR1)
+            time.sleep(0.002)
+    arrivals.check(60)
+    assert arrivals.logged("daemon.reloaded") > 1
+
+
+@pytest.mark.reliability(
     "Faults", "a child is killed as when memory runs out", "its file is tried again"
 )
 def test_a_child_that_is_killed(tmp_path: Path, outcome: Outcome) -> None:

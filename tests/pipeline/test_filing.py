@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 import daemon.pipeline.filing
 from daemon.jobs.model import State
 from daemon.observing.events import Event
+from daemon.pipeline.pipeline import routes_of
+from daemon.pipeline.verifying import verify
 from tests.running import Daemon
+from tests.waiting import wait_until
 
 
 def test_a_folder_by_the_name_of_a_filed_file_gets_a_number(tmp_path: Path) -> None:
@@ -78,3 +82,24 @@ def test_a_mistake_of_ours_about_one_file_holds_up_no_other(
         assert running.log.of(Event.ENVIRONMENT_PAUSED) == []
         monkeypatch.undo()
         running.wait_for(State.DONE, 20)
+
+
+def test_who_gives_a_full_folder_another_place_gets_original_and_sidecar_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sidecar found room on the old disk, the original did not."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    running = Daemon(tmp_path)
+    with monkeypatch.context() as broken, running:
+        broken.setattr(daemon.pipeline.filing, "rename_new", fail)
+        running.drop("a.bin", b"content")
+        wait_until(lambda: running.log.of(Event.ENVIRONMENT_PAUSED), "the pause")
+        assert (running.done / "a.bin.json").exists()
+    running.configure("done: elsewhere")
+    with running:
+        running.wait_for(State.DONE)
+        assert list(verify(running.service._store, routes_of(running.service.config))) == []
+    assert sorted(os.listdir(tmp_path / "elsewhere")) == ["a.bin", "a.bin.json"]

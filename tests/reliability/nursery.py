@@ -151,10 +151,18 @@ def _fork(order: dict[str, Any]) -> int:
 
 
 def arm(order: str) -> None:
-    """Have this process end at a crash point, wherever it was imported already."""
+    """Have this process end at a crash point, wherever it was imported already.
+
+    With a signal before the order, as in `SIGTERM,claim.taken:1`, it sends itself that one instead.
+    """
     from daemon.crashpoints import CountedCrash  # noqa: PLC0415 - not before it is forked
 
-    crash = CountedCrash(order)
+    name, _, point = order.rpartition(",")
+    if name:
+        number = signal.Signals[name]
+        crash = CountedCrash(point, lambda: os.kill(os.getpid(), number))
+    else:
+        crash = CountedCrash(point)
     for module in modules_with_points():
         module.crashpoint = crash
 

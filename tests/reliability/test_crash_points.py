@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -129,6 +130,29 @@ def test_a_crash_at_a_point_leaves_nothing_undone(
 def test_a_few_crashes_leave_nothing_undone(point: str, nursery: Nursery, tmp_path: Path) -> None:
     """The same at the first occurrence of four points, for every run of the tests."""
     assert _crash_once(tmp_path / "world", nursery, SCENARIOS[0], point, 1)
+
+
+@pytest.mark.system
+@pytest.mark.reliability(
+    "Crash points", "{name} at each point: {scenario}", "it stops in good order; the next goes on"
+)
+@pytest.mark.parametrize("scenario", [SCENARIOS[0], SCENARIOS[2]], ids=str)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_at_a_point_leaves_nothing_undone(
+    name: str, scenario: Scenario, nursery: Nursery, tmp_path: Path, outcome: Outcome
+) -> None:
+    """A request to stop, or to read the configuration again, at the worst of moments."""
+    for point in scenario.points:
+        with World(tmp_path / point, nursery, inbox=scenario.inbox) as world:
+            scenario.prepare(world)
+            code = world.once(f"{name},{point}:1")
+            # Before it listens to signals it ends as any program does.
+            ends = (0, 1, -signal.Signals[name], 128 + signal.Signals[name])
+            assert code in ends, f"{point}: exit code {code}"
+            assert world.faults_now() == [], point
+            world.go_on()
+            assert world.faults_at_the_end() == [], point
+    outcome(f"held at {len(scenario.points)} points")
 
 
 def test_every_point_is_placed_once_and_crashed_at() -> None:
