@@ -184,6 +184,9 @@ def test_deadline_counts_from_the_first_attempt(runner: Runner) -> None:
     assert outcome.error.code == "connection_refused"
     assert "given up after 41 attempts" in outcome.error.message
     assert outcome.error.kind is Kind.PERMANENT
+    alone = runner.run(Scripted(REFUSED), prior=0, first=runner.clock.now() - 1e9)
+    assert isinstance(alone, Failed)
+    assert "given up after one attempt," in alone.error.message
 
 
 def test_no_pause_passes_the_deadline(runner: Runner) -> None:

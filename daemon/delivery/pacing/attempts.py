@@ -234,9 +234,10 @@ class _StopBeforeNextRun(stop_base):
 
 
 def _given_up(error: DeliveryError, attempts: int) -> DeliveryError:
+    tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
     last = DeliveryError(
         error.code,
-        f"{error.message}; given up after {attempts} attempts, as give_up_after says",
+        f"{error.message}; given up after {tried}, as give_up_after says",
         kind=Kind.PERMANENT,
         http_status=error.http_status,
     )
