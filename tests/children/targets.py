@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from daemon.children import landlock, seccomp
 from daemon.children.asking import ask
@@ -252,6 +253,49 @@ _WRONGS: dict[str, Callable[[], JSON]] = {
     "pid": os.getpid,
     "abort": os.abort,
 }
+
+
+def overstep(setup: JSON) -> Callable[[JSON, int | None], JSON]:
+    """Uses more of something until it is refused; answers with how far it came, and the refusal."""
+
+    def answer(request: JSON, descriptor: int | None) -> JSON:
+        assert isinstance(request, str)
+        used = 0
+        try:
+            for amount in _OVERSTEPS[request]():
+                used += amount
+        except OSError as error:
+            return [used, errno.errorcode[error.errno or 0]]
+        return [used, None]
+
+    return answer
+
+
+def _write_on() -> Iterator[int]:
+    """Bytes of one file that grows for ever; it has no name and goes with this process."""
+    with os.fdopen(os.memfd_create("grows"), "wb", buffering=0) as file:
+        while True:
+            yield file.write(bytes(1 << 20))
+
+
+def _open_on() -> Iterator[int]:
+    """Descriptors, one after another."""
+    held = []
+    try:
+        while True:
+            held.append(os.dup(0))
+            yield 1
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _core() -> Iterator[int]:
+    """Bytes that may be left of this process when it crashes, by either limit."""
+    yield from resource.getrlimit(resource.RLIMIT_CORE)
+
+
+_OVERSTEPS = {"write on": _write_on, "open on": _open_on, "leave a core": _core}
 
 
 def curious(setup: JSON) -> Callable[[JSON, int | None], JSON]:

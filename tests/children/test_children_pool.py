@@ -146,6 +146,24 @@ def test_processor_time_is_limited_for_each_task(make_pool: MakePool) -> None:
     assert caught.value.reason == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("what", "most", "refusal"),
+    [("write on", 4 * MIB, "EFBIG"), ("open on", 32, "EMFILE"), ("leave a core", 0, None)],
+)
+@pytest.mark.parametrize("profile", Profile)
+def test_files_and_descriptors_are_limited(
+    make_pool: MakePool, profile: Profile, what: str, most: int, refusal: str | None
+) -> None:
+    """Beyond that is a refusal, not a death; and what it held in memory is not left in a core."""
+    limits = ChildLimits(memory=512 * MIB, cpu=5.0, file_size=4 * MIB, open_files=32)
+    came = make_pool("overstep", limits=limits, profile=profile).run(what, timeout=SOON)
+    assert isinstance(came, list)
+    used, said = came
+    assert said == refusal
+    assert isinstance(used, int)
+    assert most - 16 <= used <= most
+
+
 def test_a_child_that_hangs_up_and_lives_on_is_killed(
     make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
