@@ -17,8 +17,9 @@ from daemon.receipts.lines import Printed, Text, understood
 from daemon.receipts.merchant import merchant_of
 from daemon.receipts.model import NOT_FOUND, Field, Receipt, money
 from daemon.receipts.recognition import is_receipt, is_refund
-from daemon.receipts.statements import statements_of
+from daemon.receipts.statements import Statement, statements_of
 from daemon.receipts.text import PageText
+from daemon.receipts.unnamed import as_placed, with_unnamed_parts
 
 _SURE = 0.7
 """Below this a person should look at a total or a date."""
@@ -32,7 +33,7 @@ def extract(pages: Sequence[PageText]) -> Receipt:
     Work is bounded, whatever the text is.
     """
     text = understood(rows_of(pages))
-    statements = statements_of(text.lines)
+    statements = _statements(text)
     if not is_receipt(text, statements):
         return Receipt(needs_review=True, reasons=("not_a_receipt",))
     refund = is_refund(text.lines)
@@ -52,7 +53,11 @@ def _with_reason(receipt: Receipt, reason: str) -> Receipt:
 def understand_total(pages: Sequence[PageText]) -> Chosen | None:
     """The chosen total with all that speaks for it, as the fit of the confidence needs it."""
     text = understood(rows_of(pages))
-    return account_of(text, statements_of(text.lines), refund=is_refund(text.lines)).chosen
+    return account_of(text, _statements(text), refund=is_refund(text.lines)).chosen
+
+
+def _statements(text: Text) -> Sequence[Statement]:
+    return with_unnamed_parts(text.lines, as_placed(statements_of(text.lines)))
 
 
 def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:

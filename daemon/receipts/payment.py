@@ -10,6 +10,8 @@ from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import NOT_FOUND, Field, money
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
+_LONGEST_LABEL = 6
+"""Words of a row that may still be a label; a longer one is a sentence."""
 _METHODS = ("card", "wallet", "voucher", "cash", "transfer")
 
 
@@ -75,19 +77,18 @@ def _method(
             named = [method for method in _METHODS if method in statement.marks]
             if named:
                 return Field(named[0], 0.95, (paid.place,))
-    mentioned = _mentioned(lines)
-    if mentioned is not None:
-        return mentioned
     if change is not None and change.value != 0:
         return Field("cash", 0.85, (change.place,))
-    return NOT_FOUND
+    return _mentioned(lines) or NOT_FOUND
 
 
 def _mentioned(lines: Sequence[Line]) -> Field | None:
     """A method named in the lower part, where no amount stands by it."""
     for method in _METHODS:
         for line in reversed(lines[len(lines) // 3 :]):
-            if line.marks & {"footer", "points", "staff"}:
+            if line.marks & {"footer", "points", "staff", "not_date"}:
+                continue
+            if len(line.folded.split()) > _LONGEST_LABEL:
                 continue
             for mention in line.mentions:
                 if mention.mark == method:

@@ -52,8 +52,10 @@ def _column_points(lines: Sequence[Line]) -> float:
 def is_refund(lines: Sequence[Line]) -> bool:
     """Whether a title or the total's label says that money went back.
 
-    A sentence about returns is no title, and what was given back in change is no refund.
+    A sentence about returns is no title, and what was given back in change is no refund: a word
+    that may say either is a title only above the first amount.
     """
+    first = next((line.index for line in lines if line.money), 0)
     for line in lines:
         if line.marks & {"footer", "not_date"}:
             continue
@@ -61,7 +63,9 @@ def is_refund(lines: Sequence[Line]) -> bool:
             if mention.mark != "refund":
                 continue
             meanings = {m.mark for m in line.mentions if m.start == mention.start}
-            if "change" in meanings or (line.money and "due" not in meanings):
+            if ("change" in meanings and line.index > first) or (
+                line.money and "due" not in meanings
+            ):
                 continue
             others = len(line.folded.split()) - len(mention.phrase.split())
             if mention.start <= _TITLE_START and (line.money or others <= _TITLE_WORDS):

@@ -82,6 +82,8 @@ _MOSTLY_LABEL = frozenset(
 )
 """What is also a word in the names of things, so that a label must be most of its row."""
 _LEAST_SHARE = 0.45
+_CURRENCIES = frozenset(("EUR", "EURO", "EUROS", "CHF", "RM", "USD", "GBP"))
+"""Words for an amount that are only the mark of its currency."""
 _MASK = re.compile(r"X{3,}")
 """What stands for the hidden digits of a card."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -200,12 +202,13 @@ def kind_of(mentions: Sequence[Mention], value: Decimal | None) -> Kind | None:
     """What a label says, from the marks of its words; None when it labels no amount."""
     order = [mention.mark for mention in mentions]
     marks = frozenset(order)
-    kind = _aside_kind(order, marks, value) or _tax_kind(order, marks)
+    worded = [mention.mark for mention in mentions if mention.phrase not in _CURRENCIES]
+    kind = _aside_kind(order, marks, value) or _tax_kind(worded, frozenset(worded))
     if kind is not None:
         return kind
     if "net" in marks and "due" not in marks:
         return Kind.NET
-    if "service" in marks and not marks & {"total", "due"}:
+    if "service" in marks and not marks & {"total", "due", "tendered"}:
         return Kind.SERVICE
     if "due" in marks:
         return Kind.DUE
@@ -303,6 +306,6 @@ def _height(first: Line, second: Line) -> float:
 def _only_amounts(line: Line) -> bool:
     """Whether a row has amounts and at most a currency or tax code beside them."""
     letters = line.letters
-    for mark in ("RM", "MYR", "EURO", "EUR", "CHF", "GBP", "USD"):
+    for mark in ("RM", "MYR", "EURO", "EUR", "CHF", "SFR", "FR", "GBP", "USD"):
         letters -= len(mark) * line.folded.count(mark)
     return letters <= 2

@@ -15,6 +15,10 @@ from daemon.receipts.statements import Kind, Statement, opens_summary
 _CENT = Decimal("0.01")
 _SLACK = Decimal("0.02")
 _HIGHEST_RATE = Decimal(30)
+_CODE = 2
+"""Letters of the code that a row of taxes may begin with."""
+_FULL_ROW = 3
+"""Amounts of a row that prints net, tax and gross."""
 _LONE_RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,2})?)(?![\d.,%]|\s?[X*])")
 
 
@@ -77,35 +81,45 @@ def _unique(rows: Iterator[_Row]) -> list[_Row]:
 
 
 def _tax_rows(lines: Sequence[Line], statements: Sequence[Statement]) -> Iterator[_Row]:
-    tax_lines = {s.line.index for s in statements if s.kind is Kind.TAX}
+    stated = {s.line.index: s for s in statements if s.kind is Kind.TAX}
+    marked = frozenset(rate for line in lines for rate in line.rates)
     in_summary = False
     for line in lines:
         in_summary = in_summary or opens_summary(line)
-        taxed = line.index in tax_lines or "tax" in line.marks
-        if not line.money or not (in_summary or taxed):
+        below = stated[line.index].below if line.index in stated else False
+        money = stated[line.index].amounts if below else line.money
+        taxed = line.index in stated or "tax" in line.marks
+        if not money or not (in_summary or taxed or _is_table_row(line)):
             continue
-        found = _row_of(line, taxed=taxed, in_summary=in_summary)
+        lone = [r for r in _lone_rates(line) if r in marked or not marked] if in_summary else []
+        found = _row_of(line, money, list(line.rates) or lone, taxed=taxed)
         if found is not None:
-            yield _Row(line, found, len(line.money) > 1)
+            yield _Row(line, found, len(money) > 1)
 
 
-def _row_of(line: Line, *, taxed: bool, in_summary: bool) -> TaxRate | None:
-    rates = list(line.rates) or (list(_lone_rates(line)) if in_summary else [])
+def _is_table_row(line: Line) -> bool:
+    """Whether a row is one of a table of taxes whose head was not read: a rate, two amounts."""
+    return len(line.rates) == 1 and len(line.money) in (2, 3) and line.letters <= _CODE
+
+
+def _row_of(
+    line: Line, money: Sequence[Printed], rates: Sequence[Decimal], *, taxed: bool
+) -> TaxRate | None:
     rates = [rate for rate in rates if rate <= _HIGHEST_RATE]
     for rate in rates:
-        for net, tax, printed in _pairs(line.money):
-            if _agree(rate, net, tax):
+        for net, tax, printed in _pairs(money):
+            if _agree(rate, net, tax, sure=bool(line.rates) and len(money) == _FULL_ROW):
                 return TaxRate(rate, net if printed else None, tax)
-    if len(line.rates) == 1 and taxed and rates and len(line.money) == 1:
+    if len(line.rates) == 1 and taxed and rates and len(money) == 1:
         if line.marks & {"total", "due"} and "contained" not in line.marks:
             return None
-        return TaxRate(rates[0], None, line.money[0].value)
+        return TaxRate(rates[0], None, money[0].value)
     return None
 
 
 def _lone_rates(line: Line) -> Iterator[Decimal]:
     """Numbers of a table row that may be its rate although no percent sign stands by them."""
-    first = line.money[0].start
+    first = line.money[0].start if line.money else 0
     for match in _LONE_RATE.finditer(line.folded[: first + 1]):
         yield Decimal(match[1].replace(",", "."))
     for amount in line.money:
@@ -123,8 +137,11 @@ def _pairs(amounts: Sequence[Printed]) -> Iterator[tuple[Decimal, Decimal, bool]
         yield larger - smaller, smaller, False
 
 
-def _agree(rate: Decimal, net: Decimal, tax: Decimal) -> bool:
+def _agree(rate: Decimal, net: Decimal, tax: Decimal, *, sure: bool) -> bool:
+    """Whether a rate makes this tax of a net; of a cent or two only a full row tells."""
     if rate == 0:
         return tax == 0 and net != 0
     expected = (net * rate / 100).quantize(_CENT, ROUND_HALF_UP)
-    return tax != 0 and abs(expected - tax) <= _SLACK and abs(tax) > _SLACK
+    if abs(tax) <= _SLACK:
+        return sure and tax != 0 and expected == tax
+    return abs(expected - tax) <= _SLACK

@@ -52,6 +52,8 @@ _NOTHING = Decimal(0)
 _MOST_COMPARED = 40
 """Candidates that others are held against; work must stay bounded."""
 _MOST_PAID = 3
+_PARTS = (Kind.DISCOUNT, Kind.SERVICE, Kind.TAX, Kind.TIP, Kind.ROUNDING)
+"""What may stand between a total and the next one."""
 _FIVE_CENTS = Decimal("0.05")
 
 
@@ -103,7 +105,12 @@ def facts_of(statements: Sequence[Statement], positions: Positions) -> Facts:
     """The amounts of a receipt that arithmetic can use."""
     values = {s.kind: s.value for s in reversed(statements) if s.value is not None}
     extras = [s.value for s in statements if s.kind in (Kind.TIP, Kind.SERVICE)]
-    discounts = [abs(s.value) for s in statements if s.kind is Kind.DISCOUNT and s.value]
+    among_items = {printed.place for printed in positions.discounts}
+    discounts = [
+        abs(s.value)
+        for s in statements
+        if s.kind is Kind.DISCOUNT and s.value and s.amounts[-1].place not in among_items
+    ]
     rounding = [s.value for s in statements if s.kind is Kind.ROUNDING and s.value is not None]
     taxes = [s.value for s in statements if s.kind is Kind.TAX and s.value is not None]
     return Facts(
@@ -154,7 +161,7 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
         found.append(candidate)
     found.extend(_unlabelled(text.lines, facts, found))
     printed_values = Counter(abs(p.value) for line in text.lines for p in line.money)
-    _weigh(found, facts, printed_values)
+    _weigh(found, facts, printed_values, statements)
     found.sort(key=lambda c: -c.score)
     return found
 
@@ -189,7 +196,12 @@ def _unlabelled(lines: Sequence[Line], facts: Facts, known: Sequence[Candidate])
     return extra
 
 
-def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) -> None:
+def _weigh(
+    found: Sequence[Candidate],
+    facts: Facts,
+    printed: Counter[Decimal],
+    statements: Sequence[Statement],
+) -> None:
     sums = possible_totals(facts)
     largest = max((c.value for c in found), default=_NOTHING)
     for candidate in found:
@@ -210,7 +222,7 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["mended"] = 1
         if value == largest:
             evidence["largest"] = 1
-        if _extended(candidate, found, facts):
+        if _extended(candidate, found, facts, statements):
             evidence["extended"] = 1
             if value in facts.payments:
                 evidence["extended_and_paid"] = 1
@@ -218,16 +230,38 @@ def _weigh(found: Sequence[Candidate], facts: Facts, printed: Counter[Decimal]) 
             evidence["rounded_to_five"] = 1
 
 
-def _extended(candidate: Candidate, found: Sequence[Candidate], facts: Facts) -> bool:
-    """Whether this is another total after the tip and the rounding that the receipt prints."""
-    changes = {facts.tip + sign * facts.rounding for sign in (-1, 0, 1)} - {_NOTHING}
-    if not (facts.tip or facts.rounding):
+def _extended(
+    candidate: Candidate,
+    found: Sequence[Candidate],
+    facts: Facts,
+    statements: Sequence[Statement],
+) -> bool:
+    """Whether this is a total further up after what stands between: tip, rounding, discount."""
+    own = candidate.statement
+    if own is None:
         return False
-    return any(
-        candidate.value - other.value in changes
-        for other in found[:_MOST_COMPARED]
-        if other.label >= _LABELLED[Kind.TOTAL] and other.value != candidate.value
-    )
+    printed = {facts.tip + sign * facts.rounding for sign in (-1, 0, 1)} - {_NOTHING}
+    for other in found[:_MOST_COMPARED]:
+        above = other.statement
+        if above is None or other.label < _LABELLED[Kind.TOTAL] or other.value == candidate.value:
+            continue
+        if above.line.index >= own.line.index:
+            continue
+        between = [s for s in statements if above.line.index < s.line.index < own.line.index]
+        if candidate.value - other.value in printed | _sums_of(between):
+            return True
+    return False
+
+
+def _sums_of(between: Sequence[Statement]) -> set[Decimal]:
+    """What the parts of a sum that stand together come to, with the tax among them or without."""
+    parts = dict.fromkeys(_PARTS, _NOTHING)
+    for statement in between:
+        if statement.kind in parts and statement.value is not None:
+            less = statement.kind is Kind.DISCOUNT
+            parts[statement.kind] += -abs(statement.value) if less else statement.value
+    whole = sum(parts.values(), _NOTHING)
+    return {whole, whole - parts[Kind.TAX]} - {_NOTHING}
 
 
 def _is_payment(candidate: Candidate) -> bool:

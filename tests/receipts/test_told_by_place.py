@@ -1,0 +1,175 @@
+"""What words alone do not tell, and what their place, their sign and the sums do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.receipts.paper import read
+
+HEAD = ("CORNER SHOP", "12/03/2024 10:15")
+
+
+def test_an_amount_below_zero_between_two_sums_is_a_discount_whatever_its_word() -> None:
+    receipt = read(
+        *HEAD,
+        "Bread        12.00",
+        "Milk          8.00",
+        "Subtotal     20.00",
+        "Xmas Joy     -2.00",
+        "Total        18.00",
+        "VISA         18.00",
+    )
+    assert (receipt.total.value, receipt.subtotal.value) == ("18.00", "20.00")
+    assert receipt.discount.value == "2.00"
+    assert receipt.reasons == ()
+
+
+def test_an_amount_beside_a_rate_between_two_sums_is_a_tax_whatever_its_word() -> None:
+    receipt = read(
+        "DOLLAR BARN",
+        "Macon, GA 31201",
+        "03/12/2024 10:15 AM",
+        "Bread       $12.00",
+        "Milk         $8.00",
+        "Subtotal    $20.00",
+        "TX 8.875%    $1.78",
+        "Total       $21.78",
+    )
+    assert (receipt.total.value, receipt.tax.value) == ("21.78", "1.78")
+    assert receipt.reasons == ()
+
+
+def test_of_two_totals_the_one_after_discount_and_service_is_what_was_paid() -> None:
+    receipt = read(
+        "Bar Casa Lola",
+        "41001 Sevilla",
+        "12/03/2024 22:15",
+        "Gambas          24,00",
+        "Vino            16,00",
+        "TOTAL           40,00",
+        "Descuento       -4,00",
+        "Servicio         3,60",
+        "TOTAL           39,60",
+    )
+    assert receipt.total.value == "39.60"
+    assert receipt.discount.value == "4.00"
+
+
+def test_what_goes_back_after_cash_is_change_and_no_refund() -> None:
+    receipt = read(
+        "Bar Casa Lola",
+        "12/03/2024 22:15",
+        "Gambas           24,00",
+        "Total a pagar    24,00",
+        "Entrega          30,00",
+        "Devolución        6,00",
+    )
+    assert (receipt.total.value, receipt.paid.value) == ("24.00", "30.00")
+    assert (receipt.change.value, receipt.payment_method.value) == ("6.00", "cash")
+
+
+@pytest.mark.parametrize(
+    ("title", "total"),
+    [
+        ("Rückgabe", "Total"),
+        ("Rückvergütung", "TOTAL"),
+        ("Warenrücknahme", "Rückzahlungsbetrag"),
+        ("ANULACIÓN", "Importe a devolver"),
+        ("Factura rectificativa", "A devolver"),
+        ("RETOUR", "Terug te betalen"),
+        ("Annullamento", "Importo da rimborsare"),
+        ("Bayaran balik", "Jumlah dipulangkan"),
+        ("Nota de crédito", "Valor a reembolsar"),
+        ("Ticket de remboursement", "Net à rembourser"),
+        ("MERCHANDISE CREDIT", "TOTAL"),
+    ],
+)
+def test_a_title_that_says_refund_turns_amounts_without_a_minus(title: str, total: str) -> None:
+    receipt = read("LA MAISON", title, "12/03/2024", "Schal      45,00", f"{total}      45,00")
+    assert receipt.total.value == "-45.00"
+
+
+def test_a_refund_in_cash_is_rounded_like_a_purchase() -> None:
+    receipt = read(
+        "Bouwmarkt Gamme B.V.",
+        "RETOUR",
+        "12-03-2024 10:15",
+        "Jonge kaas      42,30-",
+        "Schroeven       38,34-",
+        "Te voldoen      80,64-",
+        "Afr. contant     0,01-",
+        "TOTAAL          80,65-",
+    )
+    assert (receipt.total.value, receipt.rounding.value) == ("-80.65", "-0.01")
+
+
+def test_a_table_of_taxes_is_known_by_its_rates_where_its_head_was_not_read() -> None:
+    receipt = read(
+        "Café Sprüngli",
+        "3011 Bern",
+        "22.08.2024 21:14",
+        "Gipfeli         8.10",
+        "Käse           54.05",
+        "Total CHF      62.15",
+        "A 8.1%     0.25     0.02     0.27",
+        "B 2.6%    60.31     1.57    61.88",
+        "enthaltene MwSt 8.1%",
+        "                0.02",
+    )
+    assert [(str(t.rate), str(t.net), str(t.amount)) for t in receipt.taxes] == [
+        ("8.1", "0.25", "0.02"),
+        ("2.6", "60.31", "1.57"),
+    ]
+    assert receipt.tax.value == "1.59"
+
+
+def test_the_sum_of_a_table_of_taxes_is_no_rate_of_its_own() -> None:
+    receipt = read(
+        "Le Petit Zinc",
+        "33000 Bordeaux",
+        "22/08/2024 21:14",
+        "Tarte           5,46",
+        "Vin             9,68",
+        "TOTAL TTC      15,14",
+        "Taux        HT       TVA      TTC",
+        "20%       4,55      0,91     5,46",
+        "10%       8,80      0,88     9,68",
+        "Total    13,35      1,79    15,14",
+    )
+    assert [str(tax.rate) for tax in receipt.taxes] == ["20", "10"]
+    assert receipt.tax.value == "1.79"
+
+
+def test_a_tax_number_with_points_is_no_amount() -> None:
+    receipt = read(
+        "Eetcafé De Zwaan",
+        "BTW: NL 8123.45.678.B01",
+        "12-03-2024 10:15",
+        "Tosti       6,50",
+        "Totaal      6,50",
+    )
+    assert (receipt.total.value, receipt.tax.value) == ("6.50", None)
+
+
+def test_the_mark_of_a_currency_makes_no_total_of_a_tax() -> None:
+    receipt = read(
+        "Café Sprüngli",
+        "22.08.2024 21:14",
+        "Rösti                44.86 CHF",
+        "Betrag               44.86 CHF",
+        "inkl. 8.1% MwSt       3.36 CHF",
+    )
+    assert (receipt.total.value, receipt.tax.value) == ("44.86", "3.36")
+
+
+def test_a_voucher_that_is_offered_is_no_payment() -> None:
+    receipt = read(
+        "Zapatería Moda Pies",
+        "12/03/2024 10:15",
+        "Zapato        44,00",
+        "Total         44,00",
+        "Entrega       50,00",
+        "Cambio         6,00",
+        "Gane un vale de 5,00 € en compras de 50,00 €",
+    )
+    assert receipt.payment_method.value == "cash"
