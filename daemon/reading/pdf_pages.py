@@ -18,6 +18,8 @@ from daemon.reading.page_image import PageImage, PageSettings, reading_scale, to
 _DOTS_PER_INCH = 200
 _POINTS_PER_INCH = 72
 _FEWEST_PIXELS = 32
+_NARROW = 500
+"""Pixels of width below which a page is rendered finer: scans claim to be as small as stamps."""
 
 
 def pages(file: BinaryIO, *, max_pages: int, settings: PageSettings) -> Iterator[PageImage]:
@@ -56,12 +58,18 @@ def _page(page: pypdfium2.PdfPage, number: int, settings: PageSettings) -> PageI
     lines = text_layer.read(page, width, height)
     if lines is not None:
         return PageImage(number, width, height, None, lines)
-    bitmap = page.render(scale=scale, rev_byteorder=True)
+    bitmap = page.render(scale=scale * _finer(width, height, settings), rev_byteorder=True)
     try:
         image = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)
     finally:
         bitmap.close()
     return PageImage(number, image.shape[1], image.shape[0], image)
+
+
+def _finer(width: int, height: int, settings: PageSettings) -> float:
+    """How much finer a page of so many pixels is rendered than its size asks for; at least 1."""
+    short, long = min(width, height), max(width, height)
+    return max(1.0, min(_NARROW / short, settings.longest_side / long))
 
 
 def _scale(page: pypdfium2.PdfPage, settings: PageSettings) -> float:

@@ -133,6 +133,23 @@ def test_a_pdf_of_pictures_is_rendered_and_read(reader: Reader, tmp_path: Path) 
     assert all(line.confidence < 1 for line in document.pages[0].lines)
 
 
+def test_a_scan_as_small_as_a_stamp_is_rendered_finer(reader: Reader, tmp_path: Path) -> None:
+    """What resolution a scan claims to have is no measure of what is on it."""
+    data = encoded(receipt(), "PDF", resolution=2500)
+    [page] = _pages(data)
+    assert page.image is not None
+    assert min(page.image.shape[:2]) >= 500
+    assert letters(read(reader, data, "application/pdf", tmp_path)) == LETTERS
+
+
+def test_a_thread_of_a_page_stays_small() -> None:
+    """A page that is narrow because it is long does not become a pixel flood."""
+    data = _pdf(b"").replace(b"[0 0 300 200]", b"[0 0 10 9000]")
+    [page] = _pages(data.replace(b"startxref\n", b"startxref\n0"))
+    assert page.image is not None
+    assert page.image.size < 20_000_000
+
+
 def test_a_turned_scan_in_a_pdf_is_turned_upright(reader: Reader, tmp_path: Path) -> None:
     """Orientation belongs to the page, whatever the file."""
     data = encoded(receipt().rotate(90, expand=True), "PDF", resolution=200)

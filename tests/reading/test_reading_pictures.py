@@ -10,6 +10,7 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from daemon.errors import ReadingError
 from daemon.reading.page_image import MEGAPIXEL, PageImage, PageSettings
@@ -105,17 +106,34 @@ def test_sixteen_bits_keep_their_contrast(most: int, form: str) -> None:
         (8, Image.Transpose.ROTATE_270),
     ],
 )
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
 def test_exif_orientation_is_applied(orientation: int, method: Image.Transpose, form: str) -> None:
     """What the camera noted turns the page before it is read; sizes are those of the page."""
+    pillow_heif.register_heif_opener()
     picture = receipt()
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encoded(picture.transpose(method), form, exif=exif)
+    data = encoded(picture.transpose(method), form, exif=exif.tobytes())
     page = _page(data, f"image/{form.lower()}")
     assert (page.width, page.height) == picture.size
     expected = np.asarray(picture.convert("L"), dtype=float)
     assert np.abs(_greys(page) - expected).mean() < 6
+
+
+def test_each_page_of_a_tiff_is_turned_as_it_says() -> None:
+    """One sheet that went through the scanner on its side does not turn the others."""
+    stream, picture = BytesIO(), receipt()
+    ways = ((6, picture.transpose(Image.Transpose.ROTATE_90)), (1, picture))
+    with AppendingTiffWriter(stream, new=True) as sheets:
+        for orientation, stored in ways:
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            stored.save(sheets, "TIFF", exif=exif)
+            sheets.newFrame()
+    found = _pages(stream.getvalue(), "image/tiff")
+    assert [(page.width, page.height) for page in found] == [picture.size] * 2
+    expected = np.asarray(picture.convert("L"), dtype=float)
+    assert all(np.abs(_greys(page) - expected).mean() < 6 for page in found)
 
 
 def test_broken_exif_is_no_reason_to_refuse_a_picture() -> None:
