@@ -1,0 +1,111 @@
+"""A configuration that is read again while files are under way, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+from daemon.jobs.changes import TakenUp
+from daemon.jobs.model import State
+from daemon.observing.events import Event
+from daemon.pipeline.pipeline import routes_of
+from daemon.pipeline.verifying import verify
+from tests.exchange import Exchange
+from tests.receiver import Receiver, ok, status, thinking
+from tests.running import Daemon, http
+from tests.waiting import wait_until
+
+DELIVER = "deliver: [server]"
+
+
+class Closed:
+    """A reply that takes nothing for now until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Take a file, or say that there is no room for it."""
+        (ok() if self.opened.is_set() else status(503))(exchange)
+
+
+def _reload(daemon: Daemon) -> dict[str, object]:
+    before = len(daemon.log.of(Event.DAEMON_RELOADED))
+    daemon.service.signalled(signal.SIGHUP)
+    wait_until(lambda: len(daemon.log.of(Event.DAEMON_RELOADED)) > before, "the reload")
+    return daemon.log.of(Event.DAEMON_RELOADED)[-1]
+
+
+def _agrees(daemon: Daemon) -> bool:
+    return list(verify(daemon.service._store, routes_of(daemon.service.config))) == []
+
+
+def test_files_of_an_inbox_that_is_removed_wait_until_it_is_back(tmp_path: Path) -> None:
+    """What was under way is not lost, and goes on under the key that it had."""
+    (tmp_path / "other").mkdir()
+    with Receiver(thinking(0.3), thinking(0.3), thinking(0.3)) as receiver:
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
+        text = daemon.config_path.read_text()
+        with daemon:
+            for number in range(12):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            wait_until(lambda: receiver.requests, "a delivery")
+            here = text.index("  box:")
+            other = '  other: {path: other, accept: ["*/*"], read: none}\n'
+            without = text[:here] + other + text[text.index("destinations:") :]
+            daemon.config_path.write_text(without)
+            assert _reload(daemon)["ok"]
+            wait_until(lambda: not daemon.service._pipeline.coordinator.in_flight(), "rest")
+            assert not daemon.jobs(State.FAILED)
+            assert not daemon.jobs(State.CANCELLED)
+            daemon.config_path.write_text(text)
+            assert _reload(daemon)["ok"]
+            daemon.wait_for(State.DONE, 12)
+            assert _agrees(daemon)
+        keys = {(request.sha256, request.key) for request in receiver.requests}
+        assert len(keys) == 12
+
+
+def test_a_file_for_a_destination_that_is_removed_fails_by_name_and_can_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    """It waits for its next attempt when the destination goes."""
+    closed = Closed()
+    with Receiver(otherwise=closed) as receiver:
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
+        good = daemon.config_path.read_text()
+        with daemon:
+            daemon.drop("a.bin")
+            daemon.wait_for(State.PARKED)
+            daemon.configure("deliver: [disk]", "destinations: {disk: {type: folder, path: .}}")
+            assert _reload(daemon)["ok"]
+            (job,) = daemon.wait_for(State.FAILED)
+            assert daemon.sidecar("rejected", "a.bin")["error"]["code"] == "unknown_destination"
+            closed.opened.set()
+            daemon.config_path.write_text(good)
+            assert _reload(daemon)["ok"]
+            daemon.service._store.write([TakenUp(job.id)])
+            daemon.service._pipeline.coordinator.nudge()
+            daemon.wait_for(State.DONE)
+            assert _agrees(daemon)
+
+
+def test_no_reload_leaves_files_behind_in_work(tmp_path: Path) -> None:
+    """Another work/ is taken up once the old one is empty."""
+    closed = Closed()
+    with Receiver(otherwise=closed) as receiver:
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
+        with daemon:
+            daemon.drop("a.bin")
+            wait_until(lambda: daemon.work.is_dir() and os.listdir(daemon.work), "the claim")
+            daemon.configure(f"{DELIVER}\nwork: elsewhere", http(receiver.url))
+            told = _reload(daemon)
+            assert (told["ok"], told["code"]) == (False, "work_moved")
+            closed.opened.set()
+            daemon.wait_for(State.DONE)
+            assert _reload(daemon)["ok"]
+            daemon.drop("b.bin", b"later")
+            daemon.wait_for(State.DONE, 2)
+            assert _agrees(daemon)
