@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from daemon.receipts.dates import dates_in
@@ -16,13 +17,27 @@ _TITLE_WORDS = 2
 _TITLE_START = 6
 _LABEL_WORDS = 9
 """A row that has more words is a sentence about money, and states nothing."""
+_FEW_WORDS = 3
+_KNOWN_SHARE = 0.5
+"""The share of words that a row of more than a few must have from our lists to be a label."""
+_MOST_COLUMNS = 2
+"""Amounts of a row that is still a label with its amount."""
+_TITLE_ROWS = 3
+"""Rows at the top in which a document says what it is."""
+_TRANSACTIONS = 3
+_PROSE_WORDS = 5
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_OWN_DATE = re.compile(
+    r"\W*(?:\d{1,2}[./-]\d{1,2}(?:[./-]|\b)|(?:19|20)\d{2}-\d{2}-\d{2}|\d{1,2}[ .]{1,2}[A-Z]{3}\b)"
+)
+"""A row that begins with a date of its own, as each transaction of an account does."""
 
 
 def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     """Whether enough of what makes a receipt is there, an amount of money before all."""
     if not any(line.money for line in text.lines):
         return False
-    kinds = {s.kind for s in statements if len(s.line.folded.split()) <= _LABEL_WORDS}
+    kinds = {statement.kind for statement in statements if _is_stated(statement)}
     marks = frozenset(mark for line in text.lines for mark in line.marks)
     points = 0.0
     points += 2.0 if kinds & _TOTALS else 0.0
@@ -30,11 +45,49 @@ def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     points += 1.0 if kinds & (PAYMENTS | {Kind.CHANGE}) else 0.0
     points += 1.0 if Kind.TAX in kinds or "tax_id" in marks else 0.0
     points += 0.5 if marks & {"document", "receipt_number"} else 0.0
-    points += (
-        0.5 if any(any(dates_in(line.folded, month_first=False)) for line in text.lines) else 0.0
-    )
-    points += _column_points(text.lines)
+    points += 0.5 if any(_is_dated(line) for line in text.lines) else 0.0
+    points += _column_points(text.lines) - _points_of_others(text.lines)
     return points >= _ENOUGH
+
+
+def _is_stated(statement: Statement) -> bool:
+    """Whether a row is a label with its amount: no sentence about money, no row of a table."""
+    line = statement.line
+    if len(line.folded.split()) > _LABEL_WORDS or len(statement.amounts) > _MOST_COLUMNS:
+        return False
+    if statement.below or not line.money:
+        return True
+    words = _WORD.findall(line.folded)
+    return len(words) <= _FEW_WORDS or not _is_sentence(line, words)
+
+
+def _is_sentence(line: Line, words: Sequence[str]) -> bool:
+    """Whether most of a row's words say nothing that receipts say."""
+    spans = {(mention.start, mention.end) for mention in line.mentions}
+    known = {word for start, end in spans for word in _WORD.findall(line.folded[start:end])}
+    return sum(word in known for word in words) < _KNOWN_SHARE * len(words)
+
+
+def _points_of_others(lines: Sequence[Line]) -> float:
+    """What speaks for a letter, a list of transactions or a table of numbers."""
+    others = [
+        (m.phrase, line) for line in lines for m in line.mentions if m.mark == "other_document"
+    ]
+    points = 1.5 * min(2, len({phrase for phrase, _ in others}))
+    points += 1.0 if any(line.index < _TITLE_ROWS for _, line in others) else 0.0
+    money = [line for line in lines if line.money]
+    dated = sum(bool(_OWN_DATE.match(line.folded)) for line in money)
+    points += 2.0 if dated >= _TRANSACTIONS and 2 * dated > len(money) else 0.0
+    tabled = sum(len(line.money) > _MOST_COLUMNS and line.letters < _LABEL_WORDS for line in money)
+    points += 1.5 if 2 * tabled > len(money) else 0.0
+    letters = sum(line.letters for line in lines)
+    prose = [line for line in lines if len(_WORD.findall(line.folded)) >= _PROSE_WORDS]
+    told = sum(line.letters for line in prose if not line.money or _ends_sentence(line))
+    return points + (1.0 if 2 * told > letters else 0.0)
+
+
+def _ends_sentence(line: Line) -> bool:
+    return line.folded.rstrip()[-1:] in ".,;:" or not line.stands_alone(line.money[-1])
 
 
 def _is_dated(line: Line) -> bool:
