@@ -41,6 +41,7 @@ class Runtime(StrEnum):
 
 _TIMEOUT = 120
 _KEY_VARIABLE = "OCRSPACE_API_KEY"
+_MOST_BYTES = 1_000_000_000
 _MOST_PAGES = 500
 _MOST_PIXELS = 100_000_000
 
@@ -207,7 +208,7 @@ def _unknown(path: bytes) -> JSON:
 
 
 def _facts(path: bytes, descriptor: int, stop: threading.Event) -> JSON:
-    """The `file` section of a sidecar; raises InboxdError where the file is empty or changes."""
+    """The `file` section of a sidecar; raises InboxdError for one too large, or that changes."""
     from daemon.clock import SystemClock  # noqa: PLC0415
     from daemon.limits import DEFAULT  # noqa: PLC0415
     from daemon.sidecar.write import file_facts  # noqa: PLC0415
@@ -216,6 +217,9 @@ def _facts(path: bytes, descriptor: int, stop: threading.Event) -> JSON:
     from daemon.validation.media_type import detect  # noqa: PLC0415
 
     status = os.fstat(descriptor)
+    if status.st_size > _MOST_BYTES:
+        message = f"{status.st_size:,} bytes are more than the {_MOST_BYTES:,} that are read"
+        raise InboxdError("too_large", message)
     content = read_content(descriptor, status, DEFAULT.read_block, stop)
     detected = detect(content.head, content.tail, content.size)
     return file_facts(

@@ -70,9 +70,23 @@ def _pixel_limit(most: int) -> Iterator[None]:
 
 def _open(file: BinaryIO, formats: tuple[str, ...]) -> ImageFile.ImageFile:
     """A picture, not yet decoded; what Pillow only warns of is refused by us or harmless."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _metadata_left_unread():
         warnings.simplefilter("ignore")
         return Pillow.open(file, formats=formats)
+
+
+@contextlib.contextmanager
+def _metadata_left_unread() -> Iterator[None]:
+    """Have Pillow pass over text and profiles of a PNG that unpack to more than it takes.
+
+    Only while a file is opened: what is missing of the picture itself stays an error.
+    """
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _check_count(picture: ImageFile.ImageFile, max_pages: int) -> None:

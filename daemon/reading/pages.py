@@ -61,5 +61,7 @@ def _named_faults(media_type: str) -> Iterator[None]:
     except DecompressionBombError as error:
         raise ReadingError("too_many_pixels", str(error)) from error
     except _PARSER_ERRORS as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error).partition(" <_io")[0]  # without the names of our objects
+        if not reason or isinstance(error, LookupError | TypeError | AttributeError):
+            reason = f"its parser broke off ({type(error).__name__})"  # the text is a bare key
         raise ReadingError("unreadable", f"cannot be decoded as {media_type}: {reason}") from error

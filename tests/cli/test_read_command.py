@@ -62,6 +62,15 @@ def test_people_get_a_table(inboxd: Command, tmp_path: Path) -> None:
     assert "this is a folder; name the files in it" in result.stderr
 
 
+def test_a_file_that_is_far_too_large_is_not_even_hashed(inboxd: Command, tmp_path: Path) -> None:
+    """A terabyte of nothing would keep a machine busy for an hour."""
+    with (tmp_path / "tera.jpg").open("wb") as hole:
+        hole.truncate(1 << 40)
+    result = inboxd("read", tmp_path / "tera.jpg", "--json")
+    (found,) = json.loads(result.stdout)
+    assert (result.exit_code, found["error"]["code"]) == (1, "too_large")
+
+
 def test_any_name_can_be_read(inboxd: Command, tmp_path: Path) -> None:
     """A name that is not text is escaped in the answer, and one that looks like a tag stays."""
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff[red]\n.jpg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from daemon.reading.page_image import MEGAPIXEL, PageImage, PageSettings
 from daemon.reading.pages import pages
 from daemon.reading.reader import Reader
 from tests.reading.drawing import LETTERS, encoded, letters, read, receipt
+from tests.validation import samples
 
 
 def _pages(data: bytes, media_type: str, **options: Any) -> list[PageImage]:
@@ -235,3 +237,22 @@ def test_a_tiff_that_loops_is_read_once() -> None:
     link = start + 2 + 12 * count
     data[link : link + 4] = start.to_bytes(4, "little")
     assert len(_pages(bytes(data), "image/tiff", max_pages=5)) == 1
+
+
+@pytest.mark.parametrize("build", [samples.text_bomb_png, samples.profile_bomb_png])
+def test_a_picture_is_read_without_metadata_that_unpacks_to_gigabytes(
+    build: Callable[[], bytes],
+) -> None:
+    """It is let through on account of its picture, so it must not be lost to its text."""
+    [page] = pages(BytesIO(build()), "image/png", max_pages=1, settings=PageSettings())
+    assert (page.width, page.height) == (8, 8)
+
+
+def test_what_cannot_be_decoded_is_told_in_words() -> None:
+    """Not as the bare key or the address of an object that a library gives as its reason."""
+    for data in (b"\xff\xd8\xff", b"\xff\xd8\xff\xe0no picture"):
+        with pytest.raises(ReadingError) as told:
+            list(pages(BytesIO(data), "image/jpeg", max_pages=1, settings=PageSettings()))
+        assert told.value.code == "unreadable"
+        assert "<_io" not in told.value.message
+        assert not told.value.message.endswith("'")
