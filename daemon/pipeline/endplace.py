@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from daemon.files import make_folder, unlink_if_there
 from daemon.jobs.model import Job
+from daemon.pipeline.places import Places
 from daemon.sidecar.names import numbered, sidecar_name, target_name
 from daemon.sidecar.read import DamagedSidecarError, read
 
@@ -105,7 +107,15 @@ def _with_numbers(name: bytes) -> Iterator[bytes]:
         yield numbered(name, number)
 
 
-def clear_origin(folder: bytes, job: Job, end: EndPlace) -> bytes | None:
+def clear_attempt(places: Places, job: Job) -> None:
+    """Remove the sidecar of a job that was begun for done/ before a crash, and then given up."""
+    if not job.cancel:
+        return
+    with contextlib.suppress(OSError):  # a file may have the folder's name by now
+        unlink_if_there(EndPlace.of(places.done, job.path, job.id).temporary)
+
+
+def clear_origin(places: Places, job: Job, end: EndPlace) -> bytes | None:
     """Remove what the ending before a retry said of a job, where it is still there.
 
     A power failure can bring the old sidecar back, as its removal was not synced; so can a daemon
@@ -113,7 +123,7 @@ def clear_origin(folder: bytes, job: Job, end: EndPlace) -> bytes | None:
     """
     if job.origin is None or not job.origin.name:
         return None
-    old = EndPlace.of(folder, job.origin.name, job.id)
+    old = EndPlace.of(places.folder(job.origin.folder), job.origin.name, job.id)
     if old.sidecar != end.sidecar and _job_of(old.sidecar) == job.id:
         unlink_if_there(old.sidecar)
     return old.folder if os.path.isdir(old.folder) else None

@@ -35,7 +35,7 @@ from daemon.files import (
 from daemon.jobs.changes import Closed, Recorded
 from daemon.jobs.model import Ending, Job, ReadingState, State
 from daemon.jobs.store import JobStore
-from daemon.pipeline.endplace import EndPlace, NameChooser, clear_origin
+from daemon.pipeline.endplace import EndPlace, NameChooser, clear_attempt, clear_origin
 from daemon.pipeline.places import NotNowError, Places
 from daemon.sidecar.write import describe, render
 
@@ -155,7 +155,8 @@ class Filer:
 
     def _file(self, filings: list[Filing]) -> None:
         group = [filing for filing in filings if self._is_reachable(filing)]
-        recorded, new = [], []
+        recorded: list[Filing] = []
+        new: list[Filing] = []
         for filing in group:
             is_known = filing.recorded and not _lacks_sidecar(filing)
             (recorded if is_known else new).append(filing)
@@ -260,7 +261,9 @@ class Filer:
         if not placed:
             return
         folders = {folder for each in placed for folder in _changed_by_moving(*each)}
-        folders |= {folder for each in placed if (folder := _clear_origin(*each))}
+        folders |= {folder for f, end in placed if (folder := clear_origin(f.places, f.job, end))}
+        for filing, _ in placed:
+            clear_attempt(filing.places, filing.job)
         changes = [Closed(filing.job.id, filing.ending) for filing, _ in placed]
         with turns.waiting():
             sync_folders(folders)
@@ -296,13 +299,6 @@ def _changed_by_moving(filing: Filing, end: EndPlace) -> tuple[bytes, ...]:
     if filing.places.keep and not os.path.lexists(end.original):
         return ()
     return end.folder, filing.places.work
-
-
-def _clear_origin(filing: Filing, end: EndPlace) -> bytes | None:
-    origin = filing.job.origin
-    if origin is None:
-        return None
-    return clear_origin(filing.places.folder(origin.folder), filing.job, end)
 
 
 def _sync_all(descriptors: list[int]) -> None:

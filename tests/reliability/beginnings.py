@@ -127,6 +127,13 @@ def give_up(world: World) -> None:
     assert world.command("cancel", "parked.bin") == 0
 
 
+def give_up_with_a_sidecar_begun(world: World) -> None:
+    """It was about to end in done/."""
+    world.drop(Fate("late.bin", b"late" * 100, status="cancelled", folder="rejected"))
+    world.crash("record.written")
+    assert world.command("cancel", "late.bin") == 0
+
+
 def change_before_the_claim(world: World) -> None:
     world.drop(Fate("changing.bin", b"before"))
     world.crash("claim.taken")

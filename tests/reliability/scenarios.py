@@ -258,6 +258,12 @@ SCENARIOS = (
         inbox="deliver: [sure]",
     ),
     Scenario(
+        "a file given up when its sidecar was begun",
+        (*_RECORDING, *_FILING),
+        beginnings.give_up_with_a_sidecar_begun,
+        inbox="deliver: [sure]",
+    ),
+    Scenario(
         "a file that changes before it is claimed",
         (*_ADMITTING, *_LEDGER, *_PREPARING, "unclaim.committed"),
         beginnings.change_before_the_claim,
