@@ -42,10 +42,13 @@ def pages(file: BinaryIO, *, max_pages: int, settings: PageSettings) -> Iterator
 
 
 def _open(file: BinaryIO) -> pypdfium2.PdfDocument:
+    # PDFium does not always say why it cannot load a document; then its last reason, of another
+    # document, would be taken for it. Failing on nothing at all replaces that.
+    pdfium.FPDF_LoadMemDocument(b"", 0, None)
     try:
         return pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as error:
-        if error.err_code == pdfium.FPDF_ERR_PASSWORD:
+        if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
             raise ReadingError(
                 "encrypted", "it can only be opened with a password; save it without one"
             ) from error

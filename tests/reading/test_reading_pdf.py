@@ -14,6 +14,7 @@ from daemon.reading.pages import pages
 from daemon.reading.reader import Reader
 from daemon.reading.text_layer import Glyph, is_legible, lines
 from tests.reading.drawing import LETTERS, encoded, letters, read, receipt
+from tests.validation import samples
 
 _LAYOUT = (
     ("Harbour Books", 50, 150),
@@ -300,3 +301,16 @@ def test_wide_gaps_part_lines_and_small_gaps_part_words() -> None:
 def test_ligatures_and_wide_forms_become_plain_letters() -> None:
     """Text is compatible with what a person would type."""
     assert [line.text for line in lines(_glyphs("\ufb01ve \uff11", 0))] == ["five 1"]
+
+
+def test_only_a_locked_document_is_called_locked() -> None:
+    """Also by a lock that PDFium does not know; and not one that is read after a locked one."""
+    unknown = samples.pdf(trailer=b"/Encrypt<</Filter/Unknown/V 9/R 9>>/ID[<00><00>]")
+    for data, code in (
+        (samples.encrypted_pdf(), "encrypted"),
+        (samples.assembled([b"<</Type/Catalog>>"]), "unreadable"),
+        (unknown, "encrypted"),
+    ):
+        with pytest.raises(ReadingError) as told:
+            _pages(data)
+        assert told.value.code == code
