@@ -88,7 +88,7 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     total = candidates[0].value if candidates else None
     taxes, tax = taxes_of(text.lines, statements)
     payment = payment_of(text.lines, statements, total)
-    sums = _sums_of(statements, positions)
+    sums = _sums_of(statements, positions, candidates[0] if candidates else None)
     checks: tuple[Check, ...] = ()
     if total is not None:
         checks = checks_of(
@@ -110,7 +110,9 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks)
 
 
-def _sums_of(statements: Sequence[Statement], positions: Positions) -> Sums:
+def _sums_of(
+    statements: Sequence[Statement], positions: Positions, total: Candidate | None
+) -> Sums:
     first: dict[Kind, Printed] = {}
     for statement in statements:
         if not statement.in_summary:
@@ -122,9 +124,14 @@ def _sums_of(statements: Sequence[Statement], positions: Positions) -> Sums:
         if statement.kind is Kind.DISCOUNT
         and statement.amounts[-1].place not in among_items
         and statement.amounts[-1].value
+        and not _is_below(statement, total)
     )
     whole = sum((abs(printed.value) for printed in positions.discounts), _ZERO)
-    if len(coupons) == 1 and abs(coupons[0].value) == whole:
+    after_sum = any(
+        statement.kind is Kind.DISCOUNT and statement.amounts[-1] in coupons
+        for statement in _below_subtotal(statements)
+    )
+    if len(coupons) == 1 and abs(coupons[0].value) == whole and not after_sum:
         coupons = ()  # the sum of the discounts that the items already name
     return Sums(
         subtotal=first.get(Kind.SUBTOTAL) or _before_tax(first.get(Kind.NET), positions),
@@ -134,6 +141,19 @@ def _sums_of(statements: Sequence[Statement], positions: Positions) -> Sums:
         coupons=coupons,
         item_discounts=positions.discounts,
     )
+
+
+def _below_subtotal(statements: Sequence[Statement]) -> Sequence[Statement]:
+    """The statements that follow the subtotal; it has the items' discounts in it."""
+    first = next((n for n, s in enumerate(statements) if s.kind is Kind.SUBTOTAL), None)
+    return () if first is None else statements[first + 1 :]
+
+
+def _is_below(statement: Statement, total: Candidate | None) -> bool:
+    """Whether a discount is told after the total that it is in, or is one for the next time."""
+    if total is None or total.statement is None or total.label < A_LABEL:
+        return False
+    return statement.line.index > total.statement.line.index
 
 
 def _before_tax(net: Printed | None, positions: Positions) -> Printed | None:

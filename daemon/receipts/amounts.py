@@ -19,7 +19,7 @@ _GROUPS = r"(?:[.,'\u2019 \u00a0\u202f]\d{3}(?!\d)){0,3}"
 _NUMBER = re.compile(
     rf"(?<![\d.,])(?P<lead>\(?{_SIGN}?\s?)(?P<mark>(?:{_CURRENCY})?)\s?(?P<sign>{_SIGN}?)\s?"
     rf"(?P<whole>(?:\d{{1,3}}{_GROUPS}|\d{{1,7}}|))"
-    r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?!\d|[.,]\d{3}[.,])"
+    r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?!\d|[.,]\d{2,3}[.,])"
     rf"(?P<after>(?:\s?{_CURRENCY})?(?:\)|\s?{_SIGN}(?:(?!\s?[\d.])|(?=\s\d$))))?",
 )
 _SWISS = re.compile(
@@ -33,11 +33,13 @@ _SLIP = re.compile(
 _MEND = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "S": "5", "B": "8", "|": "1"}
 )
+_LITRES = re.compile(r"\d{1,2}[.,]\dL")
+"""`0,5L` is half a litre, and no 0,51."""
 _CLOCK = r"(?:\s{1,3}[0-2]?\d\.[0-5]\d(?:\.[0-5]\d)?$)?"
 _MASKED = re.compile(
     rf"(?<!\d)(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:19|20)?\d{{2}}(?![\d]|[.,]\d){_CLOCK}"
     rf"|(?:19|20)\d{{2}}-\d{{2}}-\d{{2}}{_CLOCK}"
-    r"|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[.]\d{2}\s?(?:UHR|HRS|H\b))"
+    r"|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2}[.]\d{2}\s?(?:UHR|UUR|HRS|H\b))"
 )
 _LONE_CLOCK = re.compile(r"[0-2]\d\.[0-5]\d")
 _SWISS_MARK = re.compile(r"(?<![\d/])(\d{1,3})[/`\u00b4\"|:;](?=\d{3}\.\d{2}(?![\d.]))")
@@ -141,6 +143,8 @@ def amount_without_point(text: str) -> Amount | None:
 
 def _mend(match: re.Match[str]) -> str:
     text = match[0]
+    if _LITRES.fullmatch(text):
+        return text
     if sum(letter.isdigit() for letter in text) < 1 + text.count(" "):
         return text
     head = re.match(rf"[-(]?(?:{_CURRENCY}\s?)?", text)

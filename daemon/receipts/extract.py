@@ -67,7 +67,7 @@ def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:
     merchant, address = merchant_of(text)
     total = _total(account.chosen, refund=refund)
     reasons = _reasons(account, total, date)
-    return Receipt(
+    found = Receipt(
         merchant=merchant,
         address=address,
         phone=phone_of(lines),
@@ -91,6 +91,7 @@ def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:
         needs_review=bool(reasons),
         reasons=reasons,
     )
+    return _given_back(found) if refund else found
 
 
 def _total(chosen: Chosen | None, *, refund: bool) -> Field:
@@ -102,6 +103,25 @@ def _total(chosen: Chosen | None, *, refund: bool) -> Field:
     if best.statement is not None and best.statement.below:
         places = [*best.statement.line.places, *places]
     return Field(money(value), certainty(chosen), tuple(places))
+
+
+def _given_back(receipt: Receipt) -> Receipt:
+    """A refund whose parts have the sign of its total, also where they are printed without one."""
+    items = receipt.items
+    if sum((item.total for item in items), _ZERO) > 0:
+        items = tuple(replace(item, total=-item.total) for item in items)
+    taxes = tuple(
+        replace(tax, net=None if tax.net is None else -abs(tax.net), amount=-abs(tax.amount))
+        for tax in receipt.taxes
+    )
+    subtotal, tax = _below_zero(receipt.subtotal), _below_zero(receipt.tax)
+    return replace(receipt, items=items, taxes=taxes, subtotal=subtotal, tax=tax)
+
+
+def _below_zero(field: Field) -> Field:
+    if field.value is None or Decimal(field.value) <= 0:
+        return field
+    return replace(field, value=money(-Decimal(field.value)))
 
 
 def _reasons(account: Account, total: Field, date: Field) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from daemon.receipts.lines import Line
 from daemon.receipts.statements import SUMS, Kind, Statement, is_table_head
 
 _ENDS = SUMS | {Kind.ROUNDING}
-_LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET))
+_LATER_SUMS = frozenset((Kind.CASH, Kind.CARD, Kind.CHANGE, Kind.TAX, Kind.WALLET, Kind.REFUND))
 _PAID = frozenset((Kind.CASH, Kind.CHANGE))
 _HEAD = frozenset(("phone", "fax", "tax_id", "web", "date", "registration"))
 _PERHAPS_HEAD = _HEAD | {"staff", "receipt_number", "time"}

@@ -164,6 +164,8 @@ class _Found:
         """Whether a row that counts something, or says what was saved, belongs to the items."""
         if kind is not Kind.IGNORED:
             return False
+        if "deposit" in line.marks:
+            return True
         if self.doubts.counts_are_items and "count" in line.marks:
             return True
         numbered = line.folded[0].isdigit() and bool(self.waiting)

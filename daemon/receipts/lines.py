@@ -40,6 +40,11 @@ _NAMED_MOMENT = re.compile(
     r"[0-2]?\d\.[0-5]\d(?:\.[0-5]\d)?(?![\d.,])"
 )
 """A date with a month in words, and a time with a point: no amount."""
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3])\.[0-5]\d")
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d{2}|(?:19|20)\d{2}([./-])\d{1,2}\2\d{1,2}"
+    r"|\d{1,2}[.\s-]{0,2}[A-Z]{3,10}[.\s-]{1,2}(?:19|20)\d{2})(?!\d)"
+)
 _ALONE = frozenset("-\u2212\u2013\u2014")
 
 
@@ -180,8 +185,12 @@ def _printed(
 ) -> list[Printed]:
     found: list[Printed] = []
     minus_before = False
+    dated = False
     for cell, text, start in zip(cells, texts, starts, strict=True):
         masked = _NAMED_MOMENT.sub(_without_time, text)
+        if dated and _CLOCK.fullmatch(text):
+            continue  # beside a date a number like 11.49 is a time
+        dated = dated or bool(_DATE.search(text))
         amounts = amounts_in(masked, convention)
         if labelled and not amounts:
             pointless = amount_without_point(text)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from daemon.receipts.lines import Line, Printed
 
 _SLACK = Decimal("0.011")
-_UNITS = r"(?:STK|ST|STUCK|UNITS?|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|SET|UNI|STUKS|EA)?"
+_UNITS = r"(?:STK|ST|STUCK|UNITS?|PCS|PC|PZ|UDS?|UN|KG|G|L|LTR|LBS?|GAL|OZ|M|SET|UNI|STUKS|EA)?"
 _PRICE = r"(?P<price>-?(?:\d{1,3}(?:[.,'\u2019 ]\d{3})+|\d{1,6})[.,]\d{2,4})"
 _COUNT_FIRST = re.compile(
     rf"(?<![\d.,\w])@?\s?(?P<count>\d{{1,4}}(?:[.,]\d{{1,3}})?)\s?{_UNITS}\.?\s?[X*@\u00d7]\s?"

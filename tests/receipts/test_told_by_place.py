@@ -173,3 +173,91 @@ def test_a_voucher_that_is_offered_is_no_payment() -> None:
         "Gane un vale de 5,00 € en compras de 50,00 €",
     )
     assert receipt.payment_method.value == "cash"
+
+
+def test_the_parts_of_a_refund_have_the_sign_of_its_total() -> None:
+    receipt = read(
+        "DOLLAR BARN",
+        "Macon, GA 31201",
+        "REFUND RECEIPT",
+        "03/12/2024 10:15 AM",
+        "2 Bread       $12.00",
+        "Milk           $8.00",
+        "Subtotal      $20.00",
+        "Tax 10%        $2.00",
+        "Total         $22.00",
+    )
+    assert (receipt.total.value, receipt.subtotal.value) == ("-22.00", "-20.00")
+    assert receipt.tax.value == "-2.00"
+    assert [(str(item.quantity), str(item.total)) for item in receipt.items] == [
+        ("2", "-12.00"),
+        ("1", "-8.00"),
+    ]
+
+
+def test_a_time_with_a_point_beside_a_date_is_no_item() -> None:
+    receipt = read(
+        "Restaurant Krone",
+        "8400 Winterthur",
+        "Datum: 2024-04-21     11.49",
+        "Bratwurst             42.60",
+        "Kaffee Crème          16.32",
+        "Total CHF             58.92",
+    )
+    assert [item.description for item in receipt.items] == ["Bratwurst", "Kaffee Crème"]
+    assert receipt.time.value == "11:49"
+
+
+def test_a_discount_told_below_the_total_is_in_it_already() -> None:
+    receipt = read(
+        "PINGO DOURO",
+        "12/03/2024 10:15",
+        "Arroz               5,00",
+        "Desconto direto    -1,00",
+        "TOTAL               4,00",
+        "Multibanco          4,00",
+        "Total descontos     7,20",
+    )
+    assert (receipt.total.value, receipt.discount.value) == ("4.00", "1.00")
+
+
+def test_a_coupon_as_large_as_an_items_discount_counts_beside_it() -> None:
+    receipt = read(
+        "CORNER SHOP",
+        "12/03/2024 10:15",
+        "Tea                 5.00",
+        "Price reduction    -0.50",
+        "Milk                2.00",
+        "Subtotal            6.50",
+        "Coupon             -0.50",
+        "Total               6.00",
+    )
+    assert (receipt.total.value, receipt.discount.value) == ("6.00", "1.00")
+    assert receipt.reasons == ()
+
+
+def test_a_cover_charge_and_litres_in_a_name_are_what_they_are() -> None:
+    receipt = read(
+        "Café Central",
+        "12/03/2024 10:15",
+        "Couvert             0,25",
+        "Água 1,5l           1,70",
+        "Total               1,95",
+    )
+    assert [(item.description, str(item.total)) for item in receipt.items] == [
+        ("Couvert", "0.25"),
+        ("Água 1,5l", "1.70"),
+    ]
+
+
+def test_a_weight_in_pounds_stands_below_its_item() -> None:
+    receipt = read(
+        "WHOLEFIELD MARKET",
+        "Austin, TX 78703",
+        "Bananas             $7.98",
+        "1.952lb x 4.09",
+        "Total               $7.98",
+    )
+    assert [(str(i.quantity), str(i.unit_price), str(i.total)) for i in receipt.items] == [
+        ("1.952", "4.09", "7.98")
+    ]
