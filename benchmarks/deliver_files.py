@@ -43,16 +43,17 @@ def main() -> None:
     destination = HttpDestination("server", HttpDestinationConfig.model_validate(keys))
     stop = threading.Event()
 
-    def deliver(path: Path) -> None:
-        digest = _digest(path) if options.hash else "0" * 64
-        destination.deliver(_parcel(path, digest), lambda _: None, stop)
+    def deliver(parcel: Parcel) -> None:
+        if options.hash:
+            _digest(parcel)
+        destination.deliver(parcel, lambda _: None, stop)
 
-    deliver(Path(__file__))  # connects, and pays once for what is paid once
-    files = sorted(options.folder.iterdir())
+    deliver(_parcel(Path(__file__)))  # connects, and pays once for what is paid once
+    files = [_parcel(path) for path in sorted(options.folder.iterdir())]  # the ledger knows these
     before, began, cpu = resident(os.getpid()), time.perf_counter(), time.process_time()
     if options.workers == 1:
-        for path in files:
-            deliver(path)
+        for parcel in files:
+            deliver(parcel)
     else:
         with ThreadPoolExecutor(options.workers) as pool:
             list(pool.map(deliver, files))
@@ -61,30 +62,28 @@ def main() -> None:
     print(json.dumps({"seconds": seconds, "cpu": used, "grown": grown, "files": len(files)}))
 
 
-def _digest(path: Path) -> str:
-    """The hash as the daemon takes it before it delivers."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _digest(parcel: Parcel) -> None:
+    """Take the hash as the daemon does before it delivers."""
+    descriptor = parcel.open()
     try:
-        found = read_content(
-            descriptor, os.fstat(descriptor), DEFAULT.read_block, threading.Event()
-        )
-        return found.sha256
+        read_content(descriptor, os.fstat(descriptor), DEFAULT.read_block, threading.Event())
     finally:
         os.close(descriptor)
 
 
-def _parcel(path: Path, digest: str) -> Parcel:
+def _parcel(path: Path) -> Parcel:
+    name = os.fspath(path)
     return Parcel(
         job="benchmark",
         inbox="bench",
         name=path.name,
         path=path.name,
         size=path.stat().st_size,
-        sha256=digest,
+        sha256="0" * 64,
         media_type="application/octet-stream",
         received=datetime.now(UTC),
         idempotency_key=path.name,
-        open=lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC),
+        open=lambda: os.open(name, os.O_RDONLY | os.O_CLOEXEC),
     )
 
 

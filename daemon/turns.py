@@ -8,9 +8,8 @@ kept too long is taken away, so nothing slow in one place can hold up another.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
+from types import TracebackType
 
 _TOO_LONG = 0.02
 
@@ -26,26 +25,39 @@ _passing = threading.Lock()
 _current = threading.Lock()
 
 
-@contextlib.contextmanager
-def computing() -> Iterator[None]:
+class computing:  # noqa: N801  # read as a word of the language: with turns.computing()
     """Compute in turn while the block runs."""
-    _take()
-    try:
-        yield
-    finally:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        _take()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         _give()
 
 
-@contextlib.contextmanager
-def waiting() -> Iterator[None]:
+class waiting:  # noqa: N801
     """Let others compute while the block waits for a disk, a network or another process."""
-    if not _give():
-        yield
-        return
-    try:
-        yield
-    finally:
-        _take()
+
+    __slots__ = ("_had_it",)
+
+    def __enter__(self) -> None:
+        self._had_it = _give()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._had_it:
+            _take()
 
 
 def _take() -> None:

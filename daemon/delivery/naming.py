@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -16,28 +18,42 @@ Facts = Mapping[str, str | int | datetime]
 
 _LONGEST: Final = 255
 _PLAIN_IN_HEADERS: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
-_PARSE = string.Formatter().parse
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
+"""What needs no encoding anywhere, and is neither `.` nor `..`."""
 
 
 def facts_of(parcel: Parcel) -> Facts:
     """The fields that a template can name, with their values."""
-    stem, suffix = os.path.splitext(parcel.name)
-    return {
-        "inbox": parcel.inbox,
-        "name": parcel.name,
-        "stem": stem,
-        "suffix": suffix,
-        "path": parcel.path,
-        "sha256": parcel.sha256,
-        "size": parcel.size,
-        "media_type": parcel.media_type,
-        "received": parcel.received,
-        "job": parcel.job,
-    }
+    return _Facts(parcel)
+
+
+class _Facts(dict[str, "str | int | datetime"]):
+    """Fields of a parcel, each found when it is first asked for: most templates name one."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self._parcel = parcel
+
+    def __missing__(self, name: str) -> str | int | datetime:
+        if name in ("stem", "suffix"):
+            self["stem"], self["suffix"] = os.path.splitext(self._parcel.name)
+        elif name in template.FIELDS:
+            self[name] = getattr(self._parcel, name)
+        else:
+            raise KeyError(name)
+        return self[name]
+
+
+@lru_cache(maxsize=256)
+def _parsed(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Literal, field and format of each part of a template."""
+    parts = string.Formatter().parse(pattern)
+    return tuple((literal, name, form or "") for literal, name, form, _ in parts)
 
 
 def segment(text: str, *, safe: str = "") -> str:
     """A text percent-encoded as one path segment (RFC 3986 section 3.3); never `.` or `..`."""
+    if _PLAIN.fullmatch(text):
+        return text
     try:
         encoded = quote(text, safe=safe, errors="surrogateescape")
     except UnicodeEncodeError:
@@ -48,10 +64,10 @@ def segment(text: str, *, safe: str = "") -> str:
 def url_of(pattern: str, facts: Facts) -> str:
     """A URL from its template: each value becomes one segment, the slashes of a date stay."""
     parts = []
-    for literal, name, form, _ in _PARSE(pattern):
+    for literal, name, form in _parsed(pattern):
         parts.append(literal)
         if name is not None:
-            parts.append(segment(format(facts[name], form or ""), safe="/" if form else ""))
+            parts.append(segment(format(facts[name], form), safe="/" if form else ""))
     return "".join(parts)
 
 
@@ -61,10 +77,10 @@ def header_of(pattern: str, facts: Facts) -> str:
     A header holds one line of ASCII; % is encoded too, so that it can be undone.
     """
     parts = []
-    for literal, name, form, _ in _PARSE(pattern):
+    for literal, name, form in _parsed(pattern):
         parts.append(literal)
         if name is not None:
-            parts.append(segment(format(facts[name], form or ""), safe=_PLAIN_IN_HEADERS))
+            parts.append(segment(format(facts[name], form), safe=_PLAIN_IN_HEADERS))
     return "".join(parts)
 
 

@@ -119,6 +119,8 @@ def json_object(body: bytes) -> dict[str, JSON]:
 
     Numbers that JSON does not know become null, unpaired surrogates become U+FFFD.
     """
+    if not body:
+        return {}
     body = body.removeprefix(codecs.BOM_UTF8)
     if body.lstrip()[:1] != b"{":
         return {}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from daemon.delivery.transport.channel import Channel
-from daemon.delivery.transport.connecting import Origin
+from daemon.delivery.transport.connecting import address_of
 from daemon.delivery.transport.exchange import Exchange
 from daemon.delivery.transport.flow import Times
 from daemon.limits import DEFAULT
@@ -57,8 +56,7 @@ def test_an_answer_in_pieces_is_acknowledged_between_them(pieces: tuple[bytes, .
         url = "http://127.0.0.1/"
         request = requests.Request("PUT", url, data=b"x").prepare()
         times = Times(connect=20.0, read=20.0, transfer=20.0, slowest=1.0)
-        origin = Origin("http", "127.0.0.1", 80)
-        found = Exchange(request, urlsplit(url), origin, times, DEFAULT).run(Channel(client))
+        found = Exchange(request, address_of(url), times, DEFAULT).run(Channel(client))
     serving.join()
     assert (found.status, found.body) == (201, b"{}")
     wanted = (socket.IPPROTO_TCP, socket.TCP_QUICKACK)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import requests
 
@@ -20,10 +19,11 @@ from daemon.delivery.transport.answer import (
     AnswerStream,
     early_status,
     read_answer,
+    short_answer,
 )
 from daemon.delivery.transport.challenge import challenges
 from daemon.delivery.transport.channel import Channel
-from daemon.delivery.transport.connecting import Origin
+from daemon.delivery.transport.connecting import address_of
 from daemon.delivery.transport.exchange import Exchange
 from daemon.delivery.transport.flow import Times
 from daemon.delivery.verdict import json_object, location, refusal
@@ -34,7 +34,6 @@ from daemon.limits import Limits
 LIMITS = Limits(answer_head=2000, answer_body=500)
 METHODS = ("POST", "HEAD", "PUT", "PROPFIND")
 URL = "https://example.com/in"
-ORIGIN = Origin("https", "example.com", 443)
 TIMES = Times(connect=1.0, read=1.0, transfer=1.0, slowest=1.0)
 MOST = 60_000
 """More bytes than this do not fit into a pair of sockets that nobody reads from."""
@@ -81,6 +80,7 @@ def one_answer(data: bytes) -> None:
     _early(data, whole)
     if whole is None:
         return
+    assert short_answer(data, method, LIMITS) in (None, whole), "a short answer says something else"
     assert len(whole.body) <= LIMITS.answer_body
     assert whole.status == 101 or not 100 <= whole.status < 200
     assert not (whole.reusable and whole.status == 101)
@@ -97,7 +97,7 @@ def one_exchange(data: bytes) -> None:
         theirs.shutdown(socket.SHUT_WR)
         ours.setblocking(False)
         request = requests.Request(method, URL, data=b"content").prepare()
-        exchange = Exchange(request, urlsplit(URL), ORIGIN, TIMES, LIMITS)
+        exchange = Exchange(request, address_of(URL), TIMES, LIMITS)
         with contextlib.suppress(DeliveryError):
             answer = exchange.run(Channel(ours))
             assert len(answer.body) <= LIMITS.answer_body

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import ssl
 import threading
 import time
 import zlib
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
 
 from daemon.delivery.transport.answer import Answer
 from daemon.delivery.transport.body import FileBody
 from daemon.delivery.transport.channel import Channel
-from daemon.delivery.transport.connecting import Origin, connect
+from daemon.delivery.transport.connecting import Origin, address_of, connect
 from daemon.delivery.transport.exchange import Exchange, StaleError
 from daemon.delivery.transport.faults import connect_fault, transfer_fault
 from daemon.delivery.transport.flow import OverdueError, Times
@@ -27,7 +27,6 @@ from daemon.delivery.transport.stock import StockAdapter
 from daemon.delivery.transport.trust import Trust
 from daemon.limits import DEFAULT, Limits
 
-_PORTS: Final = {"http": 80, "https": 443}
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _ALL_AUTHORITIES: Final = Trust()
@@ -39,6 +38,7 @@ class UploadSession(requests.Session):
     def __init__(self, adapter: HTTPAdapter) -> None:
         super().__init__()
         self.trust_env = False
+        self._adapter = adapter
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
@@ -48,9 +48,38 @@ class UploadSession(requests.Session):
         What else requests would do here (cookies, hooks, history) is none of an upload's business
         and would cost a small file as much as its sending.
         """
-        response = self.get_adapter(request.url or "").send(request, **kwargs)
+        response = self._adapter.send(request, **kwargs)
         response.content  # noqa: B018  # takes the body in, which frees the connection
         return response
+
+
+class UploadResponse(requests.Response):
+    """An answer that is here as a whole, made without what it takes to read one on demand."""
+
+    def __init__(
+        self, request: requests.PreparedRequest, answer: Answer, content: bytes, elapsed: timedelta
+    ) -> None:
+        # To make a cookie jar and the rest for each answer costs as much as to send 4 KB.
+        self.request = request
+        self.url = request.url or ""
+        self.status_code = answer.status
+        self.reason = answer.reason
+        self.headers = Headers.of_lower(answer.headers)
+        self.elapsed = elapsed
+        self.encoding = None
+        self.history = []
+        self.raw = None
+        self._content = content
+        self._content_consumed = True
+        self._next = None
+
+    @cached_property
+    def cookies(self) -> RequestsCookieJar:  # type: ignore[override]  # an attribute there
+        """None are kept."""
+        return RequestsCookieJar()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class UploadAdapter(HTTPAdapter):
@@ -87,13 +116,11 @@ class UploadAdapter(HTTPAdapter):
         if not isinstance(timeout, Times):
             verify, cert = self._trust.verify, self._trust.shown
             return super().send(request, stream, timeout, verify, cert, proxies)
-        parts = urlsplit(request.url or "")
-        port = parts.port or _PORTS[parts.scheme]
-        origin = Origin(parts.scheme, parts.hostname or "", port)
+        address = address_of(request.url or "")
         if proxies or _is_unusual(request.body):
-            return self._send_as_requests_does(request, timeout, proxies, stop, origin)
-        exchange = Exchange(request, parts, origin, timeout, self._limits, stop=stop)
-        answer = self._exchange(exchange, origin)
+            return self._send_as_requests_does(request, timeout, proxies, stop, address.origin)
+        exchange = Exchange(request, address, timeout, self._limits, stop=stop)
+        answer = self._exchange(exchange, address.origin)
         return _response(request, answer, exchange.round_trip, self._limits.answer_body)
 
     def _send_as_requests_does(
@@ -191,15 +218,8 @@ def round_trip_of(response: requests.Response) -> float | None:
 def _response(
     request: requests.PreparedRequest, answer: Answer, round_trip: float | None, longest: int
 ) -> requests.Response:
-    response = requests.Response()
-    response.status_code = answer.status
-    response.reason = answer.reason
-    response.headers = Headers(answer.headers)
-    response.raw = io.BytesIO(_unpacked(answer, longest))
-    response.url = request.url or ""
-    response.request = request
-    response.elapsed = timedelta(seconds=round_trip or 0.0)
-    return response
+    content = _unpacked(answer, longest) if "content-encoding" in answer.headers else answer.body
+    return UploadResponse(request, answer, content, timedelta(seconds=round_trip or 0.0))
 
 
 def _unpacked(answer: Answer, longest: int) -> bytes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from daemon.limits import KIB, Limits
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})(?: ([^\n]*))?\r?\n")
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?")
+_BLANK: Final = (" ", "\t")
 _SWITCHING_PROTOCOLS: Final = 101
 _FRAMING: Final = 8
 """How much larger than its content a chunked body may be on the wire."""
@@ -26,8 +26,7 @@ class NoAnswerError(AnswerError):
     """The connection ended before the first byte of an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Status line and headers; names in lower case, repeated ones joined by commas."""
 
     minor: int
@@ -42,8 +41,7 @@ class Head:
         return "close" not in options if self.minor else "keep-alive" in options
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A final answer; `body` holds at most the kept bytes, `reusable` is about the connection."""
 
     status: int
@@ -81,35 +79,48 @@ def parse_head(head: bytes) -> Head:
     line = _STATUS_LINE.match(head)
     if line is None:
         raise AnswerError("no status line")
+    text = head[line.end() :].decode("latin-1")
+    folded = text.startswith(_BLANK) or "\n " in text or "\n\t" in text
+    headers = _folded_headers(text) if folded else _headers(text)
+    minor, status, reason = line.groups(b"")
+    return Head(int(minor), int(status), reason.decode("latin-1").strip(), headers)
+
+
+def _headers(text: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    name = ""
-    for text in head[line.end() :].decode("latin-1").split("\n"):
-        if text[:1] in (" ", "\t"):
-            if name:
-                headers[name] = f"{headers[name]} {text.strip()}".strip()
-            continue
-        name, colon, value = text.partition(":")
-        name = name.strip().lower() if colon else ""
-        if name:
+    for line in text.split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and (name := name.strip().lower()):
             value = value.strip()
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    reason = (line.group(3) or b"").decode("latin-1").strip()
-    return Head(int(line.group(1)), int(line.group(2)), reason, headers)
+    return headers
+
+
+def _folded_headers(text: str) -> dict[str, str]:
+    """Headers of which some lines go on with the one before (RFC 9112 section 5.2)."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if not line.startswith(_BLANK):
+            lines.append(line)
+        elif lines and ":" in lines[-1]:
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+    return _headers("\n".join(lines))
 
 
 class AnswerStream:
     """The bytes of an answer as they are asked for, never more of them than allowed.
 
-    Args: `receive` gives the next bytes and b"" at the end. Each method raises AnswerError where
-    the answer outgrows `limits` or ends too early, and whatever `receive` raises.
+    Args: `receive` gives the next bytes and b"" at the end; `first` came before. Each method
+    raises AnswerError where the answer outgrows `limits` or ends too early, and whatever `receive`
+    raises.
     """
 
-    def __init__(self, receive: Callable[[], bytes], limits: Limits) -> None:
+    def __init__(self, receive: Callable[[], bytes], limits: Limits, first: bytes = b"") -> None:
         self._receive = receive
-        self._data = bytearray()
+        self._data = bytearray(first)
         self._left = limits.answer_head
         self._body = limits.answer_body * _FRAMING
-        self.began = False
+        self.began = bool(first)
 
     @property
     def unread(self) -> int:
@@ -164,6 +175,25 @@ class AnswerStream:
         data = bytes(self._data[:size])
         del self._data[:size]
         return data
+
+
+def short_answer(data: bytes, method: str, limits: Limits) -> Answer | None:
+    """The answer in the first bytes that came, where they are one whole plain answer; or None.
+
+    It is what `read_answer` would say of them; most answers to uploads are such.
+    """
+    found = _END_OF_HEAD.search(data)
+    if found is None or found.end() > limits.answer_head or method == "HEAD":
+        return None
+    end = found.end()
+    head = parse_head(data[:end])
+    length = head.headers.get("content-length", "")
+    plain = 200 <= head.status < 600 and head.status not in (204, 304)
+    if not plain or "transfer-encoding" in head.headers:
+        return None
+    if length != str(len(data) - end) or len(data) - end > limits.answer_body:
+        return None
+    return Answer(head.status, head.reason, head.headers, data[end:], head.keeps_alive)
 
 
 def read_answer(stream: AnswerStream, method: str, limits: Limits) -> Answer:

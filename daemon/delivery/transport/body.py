@@ -13,7 +13,7 @@ from daemon.delivery.destination import Parcel, Progress
 from daemon.delivery.pacing.throttle import UNLIMITED, Throttles
 from daemon.delivery.transport.channel import Piece
 from daemon.errors import DeliveryError, Kind, StoppedError
-from daemon.files import block_buffer, environment_fault, identity, is_environment
+from daemon.files import block_buffer, environment_fault, is_environment
 from daemon.limits import DEFAULT, KIB
 
 WHOLE: Final = 64 * KIB
@@ -139,7 +139,7 @@ class FileBody:
         self._progress = progress
         self._throttle = throttle
         self._block = throttle.piece(block)
-        self._opened = identity(os.fstat(descriptor))
+        self._opened = _version(descriptor)
         self._length = len(envelope.head) + self._end - offset + len(envelope.tail)
 
     def __len__(self) -> int:
@@ -217,7 +217,11 @@ class FileBody:
 
     def confirm(self) -> None:
         """Refuse a file that is no longer what it was; raises DeliveryError `file_changed`."""
-        if self._opened.size != self._size:
+        if self._opened[0] != self._size or _version(self._descriptor) != self._opened:
             raise file_changed()
-        if identity(os.fstat(self._descriptor)) != self._opened:
-            raise file_changed()
+
+
+def _version(descriptor: int) -> tuple[int, int]:
+    """What changes with the content of an open file: its size, and when it was written to."""
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns

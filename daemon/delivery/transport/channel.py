@@ -107,6 +107,13 @@ class Channel:
         broke, TimeoutError, StoppedError, and EOFError where the file ends before its piece. After
         False the caller goes on with `resume`.
         """
+        if not isinstance(data, Piece):
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                sent = self._socket.send(data)
+                self._handed_over += sent
+                if sent == len(data):
+                    return True
+                data = memoryview(data)[sent:]
         self._unsent = data if isinstance(data, Piece) else memoryview(data)
         return self.resume(flow)
 

@@ -14,7 +14,7 @@ from daemon import __version__
 from daemon.config.destinations import ServerDestinationConfig
 from daemon.delivery import verdict
 from daemon.delivery.destination import JSON, Finding, Parcel, Progress
-from daemon.delivery.pacing.throttle import Throttle, Throttles
+from daemon.delivery.pacing.throttle import UNLIMITED, Throttle, Throttles
 from daemon.delivery.reach import findings_of_answer, findings_of_fault
 from daemon.delivery.transport.adapter import UploadAdapter, UploadSession
 from daemon.delivery.transport.body import WHOLE, Envelope, FileBody
@@ -99,13 +99,14 @@ class Client:
         once: bool = False,
     ) -> FileBody:
         """A parcel's file, or `length` bytes of it from `offset`, as the body of a request."""
+        limited = self._throttle is not None or parcel.throttle is not None
         return FileBody(
             descriptor,
             parcel.size,
             envelope,
             stop=stop,
             progress=progress,
-            throttle=Throttles(self._throttle, parcel.throttle),
+            throttle=Throttles(self._throttle, parcel.throttle) if limited else UNLIMITED,
             block=self.limits.read_block,
             offset=offset,
             length=length,

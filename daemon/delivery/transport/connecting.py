@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import select
 import socket
 import ssl
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from daemon import turns
 from daemon.delivery.transport.channel import NOTICE, Channel
 from daemon.errors import StoppedError
 
 _BY_NUMBER: Final = socket.AI_NUMERICHOST
+_PLAIN_URL: Final = re.compile(r"([a-z]+://[^/?#\s]+)(/[^#\s]*)")
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
@@ -29,6 +34,33 @@ class Origin(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+class Address(NamedTuple):
+    """An origin, how a request names it, and what it asks for there (RFC 9112 section 3.2)."""
+
+    origin: Origin
+    host: str
+    target: str
+
+
+def address_of(url: str) -> Address:
+    """The address that a URL of http or https stands for; raises ValueError where it is none."""
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is not None:
+        site, target = plain.groups()
+        return Address(*_site(site), target)
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return Address(*_site(f"{parts.scheme}://{parts.netloc}"), target)
+
+
+@lru_cache(maxsize=64)
+def _site(text: str) -> tuple[Origin, str]:
+    """Origin and host, split once for all files of a destination."""
+    parts = urlsplit(text)
+    port = parts.port or _PORTS[parts.scheme]
+    return Origin(parts.scheme, parts.hostname or "", port), parts.netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)

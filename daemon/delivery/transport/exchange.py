@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 from typing import Final
-from urllib.parse import SplitResult
 
 import requests
 from requests.exceptions import InvalidHeader
@@ -19,10 +18,11 @@ from daemon.delivery.transport.answer import (
     AnswerStream,
     early_status,
     read_answer,
+    short_answer,
 )
 from daemon.delivery.transport.body import WHOLE, FileBody, file_changed
 from daemon.delivery.transport.channel import Channel, Piece
-from daemon.delivery.transport.connecting import Origin, Patience
+from daemon.delivery.transport.connecting import Address, Patience
 from daemon.delivery.transport.faults import transfer_fault
 from daemon.delivery.transport.flow import Flow, Times
 from daemon.delivery.transport.headers import Headers
@@ -41,13 +41,13 @@ class Exchange:
 
     Args: `times` bound it, as Flow says. `round_trip` is in seconds
     from the last byte sent to the first of the answer, None where that came before.
+    Raises InvalidHeader on construction where a header has a line break in it.
     """
 
     def __init__(
         self,
         request: requests.PreparedRequest,
-        url: SplitResult,
-        origin: Origin,
+        address: Address,
         times: Times,
         limits: Limits,
         *,
@@ -62,8 +62,8 @@ class Exchange:
         self._stop = stop
         self._method = request.method or "GET"
         self._body = body if isinstance(body, FileBody | bytes) else b""
-        self._origin = str(origin)
-        self._head = _head(request, url)
+        self._origin = address.origin
+        self._head = _head(request, address)
         self._limits = limits
         self.round_trip: float | None = None
         self._may_repeat = self._method in _SAFE_TO_REPEAT or "Idempotency-Key" in request.headers
@@ -81,7 +81,7 @@ class Exchange:
         try:
             complete = self._send(channel, flow)
         except TimeoutError as error:
-            raise transfer_fault(error, self._origin) from error
+            raise transfer_fault(error, str(self._origin)) from error
         except EOFError as error:
             raise file_changed() from error
         except OSError as error:
@@ -143,27 +143,23 @@ class Exchange:
         asked = time.monotonic()
         flow.asked(asked)
         measured = complete and not channel.received
-
-        def receive() -> bytes:
-            if stream.began:
-                channel.acknowledge()
-            data = channel.receive(flow)
-            if self.round_trip is None and measured:
+        first = b""
+        try:
+            first = channel.receive(flow)
+            if measured:
                 # Not now: this thread may have had to wait for its turn to compute.
                 heard = flow.left_at if flow.left_at > asked else time.monotonic()
                 self.round_trip = heard - asked
-            return data
-
-        stream = AnswerStream(receive, self._limits)
-        try:
-            answer = read_answer(stream, self._method, self._limits)
+            answer = short_answer(first, self._method, self._limits) or self._read_on(
+                channel, flow, first
+            )
         except (OSError, AnswerError) as error:
-            if not stream.began:
+            if not first:
                 self._say_stale(channel, error)
                 if not (complete or isinstance(error, ssl.SSLError)):
                     broken = failure or ConnectionResetError()
-                    raise transfer_fault(broken, self._origin) from error
-            raise transfer_fault(error, self._origin) from error
+                    raise transfer_fault(broken, str(self._origin)) from error
+            raise transfer_fault(error, str(self._origin)) from error
         if complete:
             return answer
         if 200 <= answer.status < 300:
@@ -172,6 +168,16 @@ class Exchange:
             )
         return Answer(answer.status, answer.reason, answer.headers, answer.body, reusable=False)
 
+    def _read_on(self, channel: Channel, flow: Flow, first: bytes) -> Answer:
+        """Read an answer that is longer than its first bytes, or not as plain."""
+
+        def receive() -> bytes:
+            channel.acknowledge()
+            return channel.receive(flow)
+
+        stream = AnswerStream(receive if first else bytes, self._limits, first)
+        return read_answer(stream, self._method, self._limits)
+
     def _say_stale(self, channel: Channel, error: Exception) -> None:
         broke = not isinstance(error, TimeoutError)
         if broke and channel.used and self._may_repeat and not self.repeated:
@@ -179,16 +185,15 @@ class Exchange:
             raise StaleError from error
 
 
-def _head(request: requests.PreparedRequest, url: SplitResult) -> bytes:
+def _head(request: requests.PreparedRequest, address: Address) -> bytes:
     """The request line and the headers; raises InvalidHeader where a value would break out."""
-    target = url.path or "/"
-    if url.query:
-        target = f"{target}?{url.query}"
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
     headers = request.headers
-    for name, value in headers.pairs() if isinstance(headers, Headers) else headers.items():
-        if "\r" in value or "\n" in value:
-            raise InvalidHeader(f"the header {name} has a line break in it")
-        lines.append(f"{name}: {value}")
+    pairs = headers.pairs() if isinstance(headers, Headers) else list(headers.items())
+    lines = [f"{request.method} {address.target} HTTP/1.1", f"Host: {address.host}"]
+    lines += [f"{name}: {value}" for name, value in pairs]
     lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1", "replace")
+    head = "\r\n".join(lines)
+    if head.count("\r") != len(lines) or head.count("\n") != len(lines):
+        broken = (name for name, value in pairs if "\r" in value or "\n" in value)
+        raise InvalidHeader(f"the header {next(broken, 'Host')} has a line break in it")
+    return head.encode("latin-1", "replace")

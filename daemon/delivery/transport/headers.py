@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 from requests.structures import CaseInsensitiveDict
 
@@ -18,11 +18,23 @@ class Headers(CaseInsensitiveDict[str]):
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         self._pairs = {name.lower(): (name, text) for name, text in (headers or {}).items()}
 
+    @classmethod
+    def of_lower(cls, headers: Mapping[str, str]) -> Self:
+        """Headers whose names are in lower case already."""
+        made = cls.__new__(cls)
+        made._pairs = {name: (name, text) for name, text in headers.items()}
+        return made
+
     def __setitem__(self, name: str, text: str) -> None:
         self._pairs[name.lower()] = (name, text)
 
     def __getitem__(self, name: str) -> str:
         return self._pairs[name.lower()][1]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """One header, or the default; most are asked for and absent."""
+        pair = self._pairs.get(name.lower())
+        return default if pair is None else pair[1]
 
     def __delitem__(self, name: str) -> None:
         del self._pairs[name.lower()]
