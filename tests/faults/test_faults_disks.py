@@ -139,7 +139,7 @@ def test_read_only(place: str, tmp_path: Path, mount: Mount) -> None:
 def test_a_read_only_inbox(tmp_path: Path, mount: Mount) -> None:
     """What lies there is seen and cannot be claimed."""
     disk = mount("small", "size=16m")
-    daemon = on_disk(tmp_path, disk, "work/")
+    daemon = on_disk(tmp_path, disk, "the inbox and work/")
     text = daemon.config_path.read_text()
     text = text.replace("settle: 50ms", "settle: 1s\n    allow_empty: true")
     daemon.config_path.write_text(text)
