@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-_CURRENCY = r"(?:RM|MYR|EUR|EURO|USD|US\$|GBP|CHF|FR\.|SFR\.?|KR\.?|[€£$¥₹])"
+_CURRENCY = r"(?:RM|MYR|EUR|EURO|USD|US\$|GBP|CHF|FR\.|[S5]FR\.?|KR\.?|[€£$¥₹])"
 _SIGN = r"[-\u2212\u2013\u2014~]"
 _DIGIT = r"[0-9OQDILSB|]"
 _GROUPS = r"(?:[.,'\u2019 \u00a0\u202f]\d{3}(?!\d)){0,3}"

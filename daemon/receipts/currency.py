@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
@@ -43,6 +43,8 @@ _AMERICAN = re.compile(
 _FIVE_DIGITS = re.compile(r"\W*(?:[DFI]-?)?\d{5}\s+[A-Z]{2}")
 """A postcode as Germany, France and Italy have it; in Switzerland it has four digits."""
 _BRITISH = re.compile(r"\bVAT\b")
+_HOME = 2
+"""How many times as often as any other a receipt names its own currency."""
 _SWISS = frozenset(("de", "fr", "it"))
 """Languages whose other countries write a decimal comma."""
 _BY_LANGUAGE = {
@@ -87,6 +89,24 @@ def currency_of(text: Text) -> Field:
     if languages and languages[0] in _BY_LANGUAGE:
         return Field(_BY_LANGUAGE[languages[0]], 0.7)
     return NOT_FOUND
+
+
+def rows_in_another_currency(lines: Sequence[Line]) -> frozenset[int]:
+    """The rows that name another currency than nearly all rows of the receipt do."""
+    named = {line.index: frozenset(_named(line)) for line in lines if line.money}
+    counts = Counter(code for codes in named.values() for code in codes)
+    if len(counts) < 2:
+        return frozenset()
+    (home, most), (_, second) = counts.most_common(2)
+    if most < _HOME * second:
+        return frozenset()
+    return frozenset(index for index, codes in named.items() if codes - {home})
+
+
+def _named(line: Line) -> Iterator[str]:
+    for code, pattern in _MARKS:
+        if code != "USD" and pattern.search(line.folded):  # many countries have a dollar
+            yield code
 
 
 def _by_habit(lines: Sequence[Line]) -> Field:

@@ -29,6 +29,8 @@ _UNITS = frozenset(("KG", "LB", "LT", "LTR", "ST", "STK", "PZ", "UD", "UN", "PCS
 _TAIL = re.compile(r"[\s|@*x:,.\-=]*$", re.IGNORECASE)
 _COLUMN = 2
 """Amounts in cells of their own that make a column."""
+_FEWEST_LETTERS = 3
+"""Letters of a row that may be the name of what is sold."""
 _WAITING = 3
 """Rows of text that may name the amount below them."""
 
@@ -92,6 +94,8 @@ class _Found:
         count = stated_quantity(line)
         if self.items and count is not None and count.makes(self.items[-1].total):
             self._count_last(count, line)
+        elif count is not None and line.letters < _FEWEST_LETTERS:
+            self.ahead = count
         elif self.items and not self.items[-1].description and _may_name(line):
             places = self.items[-1].evidence + line.places
             text = _description(line, len(line.folded))
@@ -203,7 +207,7 @@ def _is_text(line: Line, edge: float | None) -> bool:
 
 def _may_name(line: Line) -> bool:
     """Whether a row of text can be the name of what is sold: no label, nothing of the head."""
-    if line.letters < 3 or line.marks & _HEAD_MARKS:
+    if line.letters < _FEWEST_LETTERS or line.marks & _HEAD_MARKS:
         return False
     return not any(m.start == 0 and m.mark in LABELS for m in line.mentions)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from daemon.receipts.currency import rows_in_another_currency
 from daemon.receipts.lexicon import LABELS, Mention
 from daemon.receipts.lines import Line, Printed
 
@@ -93,13 +94,14 @@ _SMALL = Decimal("0.50")
 def statements_of(lines: Sequence[Line]) -> list[Statement]:
     """All labelled amounts of a document from top to bottom."""
     found: list[Statement] = []
+    abroad = rows_in_another_currency(lines)
     in_summary = False
     for line in lines:
         if opens_summary(line):
             in_summary = True
             if not line.money:
                 continue
-        if is_table_head(line) or line.converts:
+        if is_table_head(line) or line.converts or line.index in abroad:
             continue
         for mentions, amounts in _segments(line):
             statement = _statement(line, mentions, amounts, in_summary=in_summary)

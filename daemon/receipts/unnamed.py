@@ -11,7 +11,7 @@ from daemon.receipts.statements import Kind, Statement
 
 _BASES = frozenset((Kind.SUBTOTAL, Kind.NET, Kind.TOTAL))
 _FINAL = frozenset((Kind.ROUNDED, Kind.DUE, Kind.TOTAL))
-_BESIDE_CHANGE = _FINAL | {Kind.CASH, Kind.SUBTOTAL, Kind.AMOUNT}
+_BESIDE_CHANGE = _FINAL | {Kind.CASH, Kind.SUBTOTAL}
 _OTHERWISE = frozenset((Kind.SERVICE, Kind.IGNORED, Kind.VOUCHER, Kind.AMOUNT, Kind.REFUND))
 """What a label may be taken for whose amount is below zero between two sums."""
 

@@ -261,3 +261,44 @@ def test_a_weight_in_pounds_stands_below_its_item() -> None:
     assert [(str(i.quantity), str(i.unit_price), str(i.total)) for i in receipt.items] == [
         ("1.952", "4.09", "7.98")
     ]
+
+
+def test_what_the_total_is_in_another_currency_is_not_the_total() -> None:
+    receipt = read(
+        "Sport Zermatt AG",
+        "3920 Zermatt",
+        "12.03.2024 10:15",
+        "Wanderstock        CHF 24.00",
+        "Kappe              CHF 18.00",
+        "Gesamttotal        5Fr. 42.00",
+        "Total in EUR       EUR 43.90",
+    )
+    assert (receipt.total.value, receipt.currency.value) == ("42.00", "CHF")
+
+
+def test_a_number_and_a_price_above_a_name_belong_to_it() -> None:
+    receipt = read(
+        "Pepe's Taqueria",
+        "San Francisco, CA 94110",
+        "03/12/2024 10:15 AM",
+        "3 @ 6.02",
+        "Diet Coke       $18.06",
+        "Towel           $15.00",
+        "Total           $33.06",
+    )
+    assert [(i.description, str(i.quantity), str(i.unit_price)) for i in receipt.items] == [
+        ("Diet Coke", "3", "6.02"),
+        ("Towel", "1", "None"),
+    ]
+
+
+def test_what_is_to_be_given_back_is_a_refund_beside_the_balance_of_a_card() -> None:
+    receipt = read(
+        "Zapatería Moda Pies",
+        "REEMBOLSO",
+        "12/03/2024 10:15",
+        "Zapato piel        91,64",
+        "A devolver        -91,64 EUR",
+        "Saldo monedero     14,09 EUR",
+    )
+    assert receipt.total.value == "-91.64"
