@@ -19,7 +19,7 @@ _GROUPS = r"(?:[.,'\u2019 \u00a0\u202f]\d{3}(?!\d)){0,3}"
 _NUMBER = re.compile(
     rf"(?<![\d.,])(?P<lead>\(?{_SIGN}?\s?)(?P<mark>(?:{_CURRENCY})?)\s?(?P<sign>{_SIGN}?)\s?"
     rf"(?P<whole>(?:\d{{1,3}}{_GROUPS}|\d{{1,7}}|))"
-    r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?!\d|[.,]\d{2,3}[.,])"
+    r"(?P<point>\s?[.,]\s?)(?P<cents>\d{2,4})(?!\d|[.,](?:#|\d{2,3}[.,]))"
     rf"(?P<after>(?:\s?{_CURRENCY})?(?:\)|\s?{_SIGN}(?:(?!\s?[\d.])|(?=\s\d$))))?",
 )
 _SWISS = re.compile(

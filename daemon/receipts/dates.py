@@ -25,7 +25,7 @@ _NAMED = re.compile(
     r"([A-Z][A-Z0158]{2,11}|(?<=[\s./-])[0158][A-Z]{2,11})[\s./\-,']{0,3}(?:D[EF]L?\s?)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
 )
 _NAME_FIRST = re.compile(
-    r"(?<![A-Z])([A-Z][A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=\s|$))"
+    r"(?<![A-Z])([A-Z][A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=[\s,;]|$))"
 )
 _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
@@ -46,6 +46,8 @@ _DIGITS = str.maketrans(
 )
 _ABBREVIATED = 3
 """Letters of a month's short name."""
+_WEEKDAYS = frozenset(map(skeleton, ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")))
+"""English names of days, which the name of a month may follow without a space."""
 _LONG_NAME = 7
 _FEWEST_LETTERS = 2
 """Letters that the name of a month keeps, however it was misread."""
@@ -241,7 +243,8 @@ def _month(name: str, year: str) -> int | None:
     bones = skeleton(name)
     if sum(map(str.isalpha, name)) < _FEWEST_LETTERS:
         return None
-    for whole in (bones, bones.removesuffix("DE"), bones.removeprefix("DE")):
+    day_before = bones[_ABBREVIATED:] if bones[:_ABBREVIATED] in _WEEKDAYS else bones
+    for whole in (bones, bones.removesuffix("DE"), bones.removeprefix("DE"), day_before):
         if whole in months:
             return months[whole]
     if len(bones) == _ABBREVIATED + 1 and bones[:_ABBREVIATED] in months:

@@ -55,6 +55,8 @@ DAY = dt.date(2018, 3, 25)
         "25 df marzo df 2018",
         "2S de marzo de 2018",
         "Kaufdatum So25.O3.2018",
+        "MAR 25 '18, 16:25:39",
+        "SUNMAR 25 2018",
     ],
 )
 def test_a_date_is_read_in_every_order_and_language(text: str) -> None:

@@ -302,3 +302,17 @@ def test_what_is_to_be_given_back_is_a_refund_beside_the_balance_of_a_card() -> 
         "Saldo monedero     14,09 EUR",
     )
     assert receipt.total.value == "-91.64"
+
+
+def test_a_telephone_number_with_points_is_no_amount_above_a_title() -> None:
+    receipt = read(
+        "PHARMACIE CENTRALE",
+        "57000 METZ",
+        "05.56.55.12.34",
+        "RETOUR",
+        "12/03/2024",
+        "TARTE CITRON         33,77",
+        "MONTANT DE L'AVOIR   33,77",
+    )
+    assert receipt.total.value == "-33.77"
+    assert len(receipt.items) == 1
