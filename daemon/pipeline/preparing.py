@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 
 from daemon import turns
 from daemon.config.model import InboxConfig
@@ -19,6 +21,8 @@ from daemon.validation.validator import Validator
 from daemon.watching.probe import Leases
 
 _LOOK_AGAIN = 1.0
+_SLOW = 0.001
+"""Seconds that a sync may take before other threads are let compute meanwhile."""
 _STILL_OPEN = Fault(
     "still_open", "somebody opened it again before it was taken, and writes it", Kind.TRANSIENT
 )
@@ -31,6 +35,7 @@ class Preparing:
         self._validator = validator
         self._following = following
         self._leases = Leases()
+        self._slow_disk = False
 
     def run(
         self, job: Job, config: InboxConfig, places: Places, stop: threading.Event, now: float
@@ -49,9 +54,7 @@ class Preparing:
             return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
         if not places.stays(job):
             self._see_that_nobody_writes(job, places, config.settle)
-            # Programs rarely sync what they drop; what the ledger is about to know must last.
-            with turns.waiting():
-                sync_content(places.original(job))
+            self._sync(places.original(job))
         verdict = self._validator.inspect(
             places.original(job), job.basename, Rules.from_inbox(config), stop
         )
@@ -80,6 +83,17 @@ class Preparing:
             # Whoever has a job tried again wants the file processed, copy or not.
             find_duplicate=config.duplicates != "process" and job.origin is None and not is_link,
         )
+
+    def _sync(self, path: bytes) -> None:
+        """Programs rarely sync what they drop; what the ledger is about to know must last.
+
+        Others compute meanwhile where that took long for the last file: to change threads for what
+        is on the disk already costs more than to see that it is.
+        """
+        began = time.monotonic()
+        with turns.waiting() if self._slow_disk else contextlib.nullcontext():
+            sync_content(path)
+        self._slow_disk = time.monotonic() - began > _SLOW
 
     def _see_that_nobody_writes(self, job: Job, places: Places, settle: float) -> None:
         """Raise PostponedError while somebody has it open who opened it before it was claimed.
