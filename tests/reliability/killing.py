@@ -113,6 +113,7 @@ class KillRun:
         wait_until(lambda: world.logged("daemon.ready"), "the start")
         sidecars = {f"{name}.json" for name in world.fates}
         done = world.folder / "done"
-        eventually(lambda: done.is_dir() and sidecars <= set(os.listdir(done)), 120)
+        patience = 120 + len(sidecars) / 5
+        eventually(lambda: done.is_dir() and sidecars <= set(os.listdir(done)), patience)
         os.kill(pid, signal.SIGTERM)
         assert world.wait(pid) == 0
