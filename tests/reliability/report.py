@@ -56,13 +56,17 @@ Outcome = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case of a table; `outcome` is None as long as it was not run."""
+    """One case of a table; `outcome` is None as long as it was not run.
+
+    `long_run` says that it was run with INBOXD_LONG_RUN=1.
+    """
 
     table: str
     case: str
     expected: str
     outcome: str | None = None
     passed: bool = False
+    long_run: bool = False
 
 
 def cases_of(item: pytest.Item) -> list[Row]:
@@ -125,7 +129,7 @@ def pytest_runtest_makereport(
             text = "; ".join(texts) or "as expected"
             held = report.passed and known.get(_key(row), row).outcome != "failed"
             known[_key(row)] = Row(
-                row.table, row.case, row.expected, text if held else "failed", held
+                row.table, row.case, row.expected, text if held else "failed", held, LONG_RUN
             )
     return report
 
@@ -192,13 +196,14 @@ def render(rows: Iterable[Row]) -> str:
         "",
         _about_the_run(),
         "",
-        "| | cases | held |",
-        "|-|-:|-:|",
+        "| | cases | held | of them in a long run |",
+        "|-|-:|-:|-:|",
     ]
     for table, found in by_table.items():
         anchor = table.lower().replace(" ", "-")
         held = sum(row.passed for row in found)
-        lines.append(f"| [{table}](#{anchor}) | {len(found):,} | {held:,} |")
+        longer = sum(row.long_run for row in found)
+        lines.append(f"| [{table}](#{anchor}) | {len(found):,} | {held:,} | {longer:,} |")
     for table, found in by_table.items():
         lines += ["", f"## {table}", "", TABLES[table], ""]
         lines += [_line(_COLUMNS), "|-|-|-|"]
@@ -207,9 +212,8 @@ def render(rows: Iterable[Row]) -> str:
 
 
 def _about_the_run() -> str:
-    length = "A long run" if LONG_RUN else "A run as in CI"
     return (
-        f"{length} of {datetime.now(UTC):%Y-%m-%d} on Linux {platform.release()}, "
+        f"Runs until {datetime.now(UTC):%Y-%m-%d} on Linux {platform.release()}, "
         f"{os.cpu_count()} processors, Python {platform.python_version()}."
     )
 
