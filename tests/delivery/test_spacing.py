@@ -58,6 +58,25 @@ def test_a_rate_that_a_server_allows_is_found_and_kept(rate: float, burst: int, 
     assert refused <= 0.02 * taken
 
 
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.15])
+@pytest.mark.parametrize("rest", [0.0, 0.05])
+def test_a_server_that_refuses_at_random_is_not_asked_less_and_less(
+    share: float, rest: float
+) -> None:
+    """What it takes does not depend on the pace, so the pace is left alone."""
+    luck = random.Random(7)
+    spacing, now, taken = Spacing(), 0.0, 0
+    while now < 400:
+        now += spacing.turn(now) + 0.005
+        if luck.random() < share:
+            spacing.refused(now)
+            now += rest
+        else:
+            spacing.succeeded(now)
+            taken += now > 100
+    assert taken / 300 >= 0.5 * (1 - share) / (0.005 + share * rest)
+
+
 def test_nothing_is_spaced_where_nothing_is_refused() -> None:
     """Most servers count nothing."""
     spacing = Spacing()

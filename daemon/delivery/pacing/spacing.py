@@ -2,6 +2,10 @@
 
 Where even one delivery at a time is refused now and then, no number under way is small enough, and
 the time between two beginnings is what can be found: additive increase, multiplicative decrease.
+
+A server that counts takes as many a second from one refusal to the next whatever the interval is.
+Where it takes fewer the longer the interval, it refuses for another reason, and asking less often
+helps nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +23,12 @@ _FIRST_LONGER: Final = 2.0
 """Until so many successes in a row were seen for the first time."""
 _SHORTEST: Final = 0.002
 _LONGEST: Final = 10.0
+_IN_VAIN: Final = 4
+"""So many refusals in a row at half of what was taken a second before, and nothing is spaced."""
+_LET_BE: Final = 600.0
+"""Seconds for which nothing is spaced then."""
+_IDLE: Final = 2.0
+"""Seconds without a delivery, beyond the interval, in which nothing can be learned."""
 
 
 class Spacing:
@@ -37,6 +47,8 @@ class Spacing:
         self._successes = 0
         self._since: float | None = None
         self._next = 0.0
+        self._let_be_until = 0.0
+        self._stretch = _Stretch()
 
     def turn(self, now: float) -> float:
         """Take the next turn to begin; returns the seconds until it comes."""
@@ -50,6 +62,7 @@ class Spacing:
         """A delivery that began in its turn was taken."""
         if self._since is None:
             self._since = now
+        self._stretch.taken(now, self.interval)
         self._successes += 1
         if self.interval and self._successes >= _SUCCESSES:
             self._longer = _LONGER
@@ -61,7 +74,12 @@ class Spacing:
 
         Without a success before it the destination refuses for another reason, and nothing changes.
         """
-        if not self._successes or self._since is None:
+        if not self._successes or self._since is None or now < self._let_be_until:
+            return False
+        if self._stretch.refused(now) >= _IN_VAIN:
+            self._stretch = _Stretch()
+            self._let_be_until = now + _LET_BE
+            self._set(0.0, now)
             return False
         pace = self.interval or (now - self._since) / self._successes
         self._set(min(max(pace * self._longer, 2 * _SHORTEST), _LONGEST), now)
@@ -77,3 +95,30 @@ class Spacing:
         self.interval = interval
         self.changes += 1
         self._successes, self._since = 0, now
+
+
+class _Stretch:
+    """What was taken a second from one refusal to the next, beside the most that ever was."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._last = 0.0
+        self._taken = 0
+        self._most = 0.0
+        self._in_vain = 0
+
+    def taken(self, now: float, interval: float) -> None:
+        """A delivery was taken; time in which there was nothing to deliver is no measure."""
+        if self._taken and now - self._last > interval + _IDLE:
+            self._began = None
+        self._taken += 1
+        self._last = now
+
+    def refused(self, now: float) -> int:
+        """A stretch is over; returns how many of the last ones in a row were half of the best."""
+        if self._began is not None and now > self._began:
+            rate = self._taken / (now - self._began)
+            self._in_vain = self._in_vain + 1 if rate < self._most / 2 else 0
+            self._most = max(self._most, rate)
+        self._began, self._taken = now, 0
+        return self._in_vain
