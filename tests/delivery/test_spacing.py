@@ -77,6 +77,22 @@ def test_a_server_that_refuses_at_random_is_not_asked_less_and_less(
     assert taken / 300 >= 0.5 * (1 - share) / (0.005 + share * rest)
 
 
+def test_many_short_lives_do_not_add_up_to_a_pause() -> None:
+    """A daemon that is killed again and again asks a server that refuses at random no less."""
+    luck = random.Random(7)
+    memory: dict[str, object] = {}
+    for _ in range(200):
+        spacing, now = Spacing(memory), 0.0
+        while now < 2:
+            now += spacing.turn(now) + 0.005
+            if luck.random() < 0.1:
+                spacing.refused(now)
+            else:
+                spacing.succeeded(now)
+        memory = json.loads(json.dumps(spacing.memory()))
+    assert spacing.interval < 1.0
+
+
 def test_nothing_is_spaced_where_nothing_is_refused() -> None:
     """Most servers count nothing."""
     spacing = Spacing()

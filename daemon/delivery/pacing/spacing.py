@@ -25,6 +25,10 @@ _SHORTEST: Final = 0.002
 _LONGEST: Final = 10.0
 _IN_VAIN: Final = 4
 """So many refusals in a row at half of what was taken a second before, and nothing is spaced."""
+_ROOM: Final = 2.0
+"""No interval is longer than so many times the one that the best stretch had on average."""
+_ENOUGH: Final = 5
+"""So many deliveries make a stretch that is long enough to be the best."""
 _LET_BE: Final = 600.0
 """Seconds for which nothing is spaced then."""
 _IDLE: Final = 2.0
@@ -48,7 +52,8 @@ class Spacing:
         self._since: float | None = None
         self._next = 0.0
         self._let_be_until = 0.0
-        self._stretch = _Stretch()
+        most = (remembered or {}).get("most")
+        self._stretch = _Stretch(most if isinstance(most, float) and 0 < most < 1e6 else 0.0)
 
     def turn(self, now: float) -> float:
         """Take the next turn to begin; returns the seconds until it comes."""
@@ -82,14 +87,18 @@ class Spacing:
             self._set(0.0, now)
             return False
         pace = self.interval or (now - self._since) / self._successes
-        self._set(min(max(pace * self._longer, 2 * _SHORTEST), _LONGEST), now)
+        longest = min(_LONGEST, _ROOM / self._stretch.most) if self._stretch.most else _LONGEST
+        self._set(max(min(pace * self._longer, longest), 2 * _SHORTEST), now)
         self._successes, self._since = 0, None
         self._next = now + self.interval
         return True
 
     def memory(self) -> dict[str, JSON]:
         """What is worth remembering over a restart, as JSON."""
-        return {"interval": round(self.interval, 4)} if self.interval else {}
+        if not self.interval:
+            return {}
+        most = round(self._stretch.most, 4)
+        return {"interval": round(self.interval, 4), **({"most": most} if most else {})}
 
     def _set(self, interval: float, now: float) -> None:
         self.interval = interval
@@ -100,11 +109,11 @@ class Spacing:
 class _Stretch:
     """What was taken a second from one refusal to the next, beside the most that ever was."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = 0.0) -> None:
+        self.most = most
         self._began: float | None = None
         self._last = 0.0
         self._taken = 0
-        self._most = 0.0
         self._in_vain = 0
 
     def taken(self, now: float, interval: float) -> None:
@@ -118,7 +127,8 @@ class _Stretch:
         """A stretch is over; returns how many of the last ones in a row were half of the best."""
         if self._began is not None and now > self._began:
             rate = self._taken / (now - self._began)
-            self._in_vain = self._in_vain + 1 if rate < self._most / 2 else 0
-            self._most = max(self._most, rate)
+            self._in_vain = self._in_vain + 1 if rate < self.most / 2 else 0
+            if self._taken >= _ENOUGH:
+                self.most = max(self.most, rate)
         self._began, self._taken = now, 0
         return self._in_vain
