@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Any, Self
 
 BLOCK = 64 * 1024
+PATIENCE = 2.0
+"""Seconds that a request waits for another that is at the same upload."""
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Held:
     length: int
     metadata: str = ""
     content: bytearray = field(default_factory=bytearray)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the request that is at it: what a cut connection left unread is taken first."""
 
     @property
     def complete(self) -> bool:
@@ -194,9 +198,20 @@ class Handler(BaseHTTPRequestHandler):
                 self.read_body(lambda _: None)
                 self.answer(404, {})
             else:
-                {"HEAD": self.look, "PATCH": self.append, "DELETE": self.remove}[self.command](held)
+                self.at(held, {"HEAD": self.look, "PATCH": self.append, "DELETE": self.remove})
 
     do_OPTIONS = do_POST = do_HEAD = do_PATCH = do_DELETE = respond  # noqa: N815  # by protocol
+
+    def at(self, held: Held, doing: Mapping[str, Callable[[Held], None]]) -> None:
+        """One request at a time for an upload, as the protocol's own server has it."""
+        if not held.lock.acquire(timeout=PATIENCE):
+            self.read_body(lambda _: None)
+            self.answer(423, {})
+            return
+        try:
+            doing[self.command](held)
+        finally:
+            held.lock.release()
 
     def create(self, at_most: int | None = None) -> None:
         """Begin an upload, with what comes along, or the first `at_most` bytes of that."""
