@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
+from tests.reliability import LONG_RUN
+
 pytest_plugins = ["tests.reliability.report"]
+
+# A busy machine makes an example slow, which says nothing about the code. And what is tried is the
+# same each time, so that nobody's change fails for an example that it did not bring about; the
+# long run looks for new ones.
+settings.register_profile(
+    "inboxd",
+    deadline=None,
+    derandomize=not LONG_RUN,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("inboxd")
 
 
 def pytest_configure() -> None:

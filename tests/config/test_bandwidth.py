@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.bandwidth import Bandwidth, Window, parse_bandwidth
@@ -65,7 +65,6 @@ def test_hours_that_the_clock_shows_twice() -> None:
     st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)),
     st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]),
 )
-@settings(deadline=None)
 def test_a_rate_is_that_of_what_the_clock_shows(moment: datetime, name: str) -> None:
     """At any moment, in any zone."""
     now = moment.replace(tzinfo=UTC).timestamp()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.config.load import load
@@ -80,14 +80,14 @@ def _is_plain(outcome: Config | ConfigError) -> bool:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_a_configuration_or_complained_of(text: str) -> None:
     """Including text that is no YAML at all."""
     assert _is_plain(_load(text))
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_any_value_at_any_key_is_taken_or_complained_of(data: st.DataObject) -> None:
     """A person mistypes one thing in a configuration that was good."""
     config = copy.deepcopy(EXAMPLE)

@@ -19,7 +19,7 @@ from tests.delivery.simulating import Answer, Simulation, allowing, queueing
     thinks=st.floats(0.02, 1.0),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_number_that_a_server_allows_is_found_and_kept(
     capacity: int, maximum: int, thinks: float, seed: int
 ) -> None:
@@ -36,7 +36,7 @@ def test_the_number_that_a_server_allows_is_found_and_kept(
 
 
 @given(at_once=st.integers(2, 12), maximum=st.integers(1, 32), seed=st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_more_is_tried_and_not_kept_where_it_brings_nothing(
     at_once: int, maximum: int, seed: int
 ) -> None:
@@ -155,7 +155,6 @@ def test_what_was_found_is_remembered() -> None:
         st.none() | st.booleans() | st.integers(-5, 100) | st.floats(allow_nan=False) | st.text(),
     )
 )
-@settings(deadline=None)
 def test_nothing_remembered_does_harm(memory: dict[str, object]) -> None:
     """Whatever stands in the ledger, the limit lies within its bounds and finds its way."""
     limit = AdaptiveLimit(8, memory)
@@ -173,7 +172,6 @@ def test_more_under_way_than_allowed_does_not_raise_the_limit() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 7), st.floats(0, 100))), st.data())
-@settings(deadline=None)
 def test_the_limit_keeps_its_bounds(
     events: list[tuple[int, int, float]], data: st.DataObject
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.delivery.transport.flow import Flow, OverdueError, SlowError, Times
@@ -115,7 +115,6 @@ def test_our_own_work_between_waits_counts_for_no_stretch() -> None:
     read=st.floats(1, 60),
     slowest=st.floats(500, 5000),
 )
-@settings(deadline=None)
 def test_what_is_fast_enough_is_never_ended_and_what_crawls_always_is(
     rate: float, size: int, read: float, slowest: float
 ) -> None:

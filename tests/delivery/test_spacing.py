@@ -48,7 +48,7 @@ class Counting:
 
 
 @given(rate=st.floats(2, 60), burst=st.integers(1, 40), seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_rate_that_a_server_allows_is_found_and_kept(rate: float, burst: int, seed: int) -> None:
     """After a minute most of what it allows is used, and hardly a request refused."""
     server = Counting(Spacing(), rate, burst, luck=random.Random(seed))
@@ -140,7 +140,6 @@ def test_what_was_found_is_remembered() -> None:
 @given(
     st.none() | st.text() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.just([])
 )
-@settings(deadline=None)
 def test_nothing_remembered_does_harm(value: object) -> None:
     """Whatever stands in the ledger, the interval lies within its bounds."""
     spacing = Spacing({"interval": value})

@@ -67,7 +67,7 @@ def arrives(receiver: TusReceiver, parcel: Parcel) -> bool:
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(FAULTS, max_size=8))
 def test_whatever_happens(faults: list[Fault]) -> None:
     """Attempts fail in ways that another can mend, and end with the one whole file."""

@@ -47,7 +47,8 @@ def start_guarded_apache(servers: Servers) -> Running:
     [start_rclone, start_wsgidav, pytest.param(start_guarded_apache, marks=pytest.mark.system)],
 )
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(troubles=TROUBLES, large=st.booleans(), restarts=st.booleans(), taken=st.booleans())
 def test_whatever_happens(

@@ -24,7 +24,8 @@ from tests.jobs.examples import changes_of, prepared, sighting
 
 @given(st.data())
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_the_ledger_and_the_model_agree_about_every_change(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.reading.document import Box, Document, Line, Page, from_json, to_json
@@ -33,7 +33,6 @@ _DOCUMENTS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(_DOCUMENTS)
 def test_a_document_survives_json(document: Document) -> None:
     """What was rounded once comes back unchanged."""

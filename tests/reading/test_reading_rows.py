@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.reading.document import Box, Line
@@ -33,7 +33,6 @@ def _table(slope: float) -> list[Line]:
     return lines
 
 
-@settings(deadline=None)
 @given(st.floats(-0.15, 0.15), st.randoms(use_true_random=False))
 def test_rows_are_found_on_a_skewed_page(slope: float, shuffle: random.Random) -> None:
     """A page turned by up to eight degrees reads row by row, whatever order the engine gave."""
@@ -43,7 +42,6 @@ def test_rows_are_found_on_a_skewed_page(slope: float, shuffle: random.Random) -
     assert [line.text for line in in_reading_order(lines)] == expected
 
 
-@settings(deadline=None)
 @given(st.floats(-0.2, 0.2))
 def test_the_skew_is_that_of_the_long_lines(slope: float) -> None:
     """Short boxes, whose angle is chance, do not tilt the page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.reading.document import Box, Line
@@ -13,7 +13,6 @@ from daemon.reading.image import Image
 from daemon.reading.tiles import read_in_tiles, zones
 
 
-@settings(deadline=None)
 @given(st.integers(64, 3000), st.integers(1, 60_000))
 def test_tiles_cover_the_page_and_overlap(width: int, height: int) -> None:
     """No pixel is left out, no two tiles merely touch."""
@@ -49,7 +48,6 @@ def _read_marks(image: Image) -> list[Line]:
     return lines
 
 
-@settings(deadline=None)
 @given(st.integers(0, 39))
 def test_every_line_is_read_once_and_whole(offset: int) -> None:
     """Lines in the overlap are not doubled, lines cut by a tile's edge come from the other tile."""

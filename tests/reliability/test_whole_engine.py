@@ -25,8 +25,6 @@ def test_no_history_breaks_a_promise(outcome: Outcome) -> None:
     chosen = settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
-        derandomize=not LONG_RUN,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )

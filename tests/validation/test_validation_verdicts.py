@@ -422,7 +422,8 @@ SEEDS = [GOOD[name] for name in ("r.jpg", "alpha.png", "fax.tif", "r.webp", "r.h
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_damage_at_random_always_ends_in_a_verdict(inspect: Inspect, data: st.DataObject) -> None:
@@ -437,7 +438,8 @@ def test_damage_at_random_always_ends_in_a_verdict(inspect: Inspect, data: st.Da
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     st.sampled_from([b"", b"\xff\xd8\xff", b"%PDF-1.4", b"II*\0", b"MM\0+", b"PK\3\4", b"GIF89a"]),

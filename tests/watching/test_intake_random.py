@@ -83,7 +83,7 @@ def lying_in(inbox: Path) -> set[tuple[bytes, Identity]]:
 class TestAnything:
     @pytest.mark.parametrize("watch", ["native", "polling"])
     @given(operations=operations)
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_nothing_is_missed(self, watch: str, operations: list[tuple[str, ...]]) -> None:
         """Events alone, with no rescan, bring every file that is left, in its last version."""
         with tempfile.TemporaryDirectory() as temporary:
