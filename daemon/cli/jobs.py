@@ -109,6 +109,7 @@ def retry(
             if all_failed
             else [ledger.named(name)[0] for name in jobs or ()]
         )
+        chosen = list({job.id: job for job in chosen}.values())
         for job in chosen:
             _allow(job, job.state in RETRYABLE, "be tried again")
         for job in chosen:

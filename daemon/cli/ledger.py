@@ -33,7 +33,8 @@ class Ledger:
         """The jobs that a person means by an id, the start of one, a name or a path, newest first.
 
         The path may lead to the file wherever it lies now, or to its sidecar. Raises UsageError
-        with `no_such_job` where there is none, `ambiguous` where the start of an id fits several.
+        with `no_such_job` where there is none, `ambiguous` where the start of an id, or a name
+        without its folder, fits several.
         """
         ids = self._find(text) or self._by_path(text)
         jobs = [job for found in ids if (job := self.store.get(found)) is not None]
@@ -44,6 +45,9 @@ class Ledger:
         if len(jobs) > 1 and all(job.id.startswith(text) for job in jobs):
             listed = ", ".join(job.id for job in jobs)
             raise UsageError("ambiguous", f"{text} is the start of several: {listed}")
+        if len(names := {job.name for job in jobs}) > 1:
+            listed = ", ".join(sorted(names))
+            raise UsageError("ambiguous", f"{text} may be any of {listed}; name its folder too")
         return sorted(jobs, key=lambda job: job.id, reverse=True)
 
     def where(self, job: Job) -> str | None:
@@ -69,7 +73,9 @@ class Ledger:
             "media_type": preparation.media_type if preparation else None,
             "reading": job.reading.value,
             "error": _error(end.fault if end else None),
-            "deliveries": [_delivery(delivery) for delivery in job.deliveries],
+            "deliveries": [
+                _delivery(delivery, over=end is not None) for delivery in job.deliveries
+            ],
         }
 
     def _find(self, text: str) -> list[str]:
@@ -79,19 +85,26 @@ class Ledger:
             return self.store.find(display(os.fsencode(text)))
 
     def _by_path(self, text: str) -> list[str]:
+        from daemon.pipeline.places import Places  # noqa: PLC0415
         from daemon.sidecar.read import DamagedSidecarError, read  # noqa: PLC0415
 
-        path = os.fsencode(os.path.abspath(text))
-        for inbox in self.config.inboxes.values():
-            folder = os.path.join(os.fsencode(inbox.path), b"")
-            if path.startswith(folder):
-                found = self._find(os.fsdecode(path[len(folder) :]))
-                if found:
-                    return found
+        folder, base = os.path.split(os.fsencode(os.path.abspath(text)))
+        path = os.path.join(os.path.realpath(folder), base)
+        places = {name: Places.of(inbox) for name, inbox in self.config.inboxes.items()}
+        for name, of_inbox in places.items():
+            if (inside := _inside(of_inbox.inbox, path)) and (ids := self.store.at(name, inside)):
+                return ids
         for sidecar in (path, path + b".json"):
             with contextlib.suppress(OSError, DamagedSidecarError):
                 return [str(read(sidecar).get("job"))]
-        return self._find(os.fsdecode(os.path.basename(path)))
+        for name, of_inbox in places.items():
+            for ours in (of_inbox.work, of_inbox.done, of_inbox.rejected):
+                if inside := _inside(ours, path):
+                    # In work/ a file has its job's id for a name.
+                    ids = self.store.at(name, inside) or self._find(os.fsdecode(inside))
+                    if ids:
+                        return ids
+        return []
 
     def _candidates(self, job: Job) -> Iterator[bytes]:
         from daemon.pipeline.places import Places  # noqa: PLC0415
@@ -109,6 +122,12 @@ class Ledger:
             yield os.path.join(places.inbox, job.path)
 
 
+def _inside(folder: bytes, path: bytes) -> bytes:
+    """What a path is called from a folder on; empty where it is not inside."""
+    start = os.path.join(os.path.realpath(folder), b"")
+    return path[len(start) :] if path.startswith(start) else b""
+
+
 def _end(places: Any, ending: Ending) -> bytes:
     return os.path.join(places.folder(ending.folder), ending.name)
 
@@ -117,8 +136,8 @@ def _error(fault: Fault | None) -> JSON:
     return None if fault is None else fault.facts
 
 
-def _delivery(delivery: Delivery) -> JSON:
-    waiting = delivery.state.value == "pending" and delivery.next_at
+def _delivery(delivery: Delivery, *, over: bool) -> JSON:
+    waiting = delivery.state.value == "pending" and delivery.next_at and not over
     return {
         "destination": delivery.destination,
         "state": delivery.state.value,

@@ -13,6 +13,7 @@ from daemon.cli.check import check
 from daemon.cli.demo import demo
 from daemon.cli.jobs import cancel, jobs, retry, show
 from daemon.cli.output import show as show_line
+from daemon.cli.output import stand_in_for_closed_streams
 from daemon.cli.program import new_app
 from daemon.cli.read import read
 from daemon.cli.run import once, run
@@ -71,6 +72,7 @@ app.add_typer(bench, name="bench")
 
 def main() -> None:
     """Run the command that the arguments name and leave with its exit code."""
+    stand_in_for_closed_streams()
     # Nearly all that is made here has no cycles; looking for some at every 700th object is waste.
     gc.set_threshold(50_000, 20, 50)
     app(prog_name="inboxd")

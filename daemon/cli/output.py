@@ -128,7 +128,9 @@ def show_table(
         table.add_column(heading, overflow="fold", no_wrap=not long)
     for row in cells:
         table.add_row(*map(Text, row))
-    console.print(table)
+    with console.capture() as capture:  # by itself it answers a reader that left with exit code 1
+        console.print(table)
+    sys.stdout.write(capture.get())
 
 
 def _show_lists(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -244,6 +246,18 @@ def upload_bars() -> Iterator[Bar]:
     console = Console(stderr=True, soft_wrap=True)  # an event above the bars stays one line
     with Progress(*columns, console=console, transient=True, expand=True) as bars:
         yield _Bars(bars)
+
+
+def stand_in_for_closed_streams() -> None:
+    """Open the null device for each standard stream that the caller closed.
+
+    The next file that is opened would get its number otherwise, and what is said with it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # as long as we run
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def quiet_stdout() -> None:

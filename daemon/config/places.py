@@ -139,11 +139,14 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-        raise ConfigError([Problem(where, _plainly(error))]) from None
+        unquoted = mark is not None and text[mark.index - 1 : mark.index + 1] == "${"
+        message = _UNQUOTED if unquoted else _plainly(error)
+        raise ConfigError([Problem(where, message)]) from None
     except RecursionError:
         raise ConfigError([Problem(file, "the file is nested too deeply")]) from None
 
 
+_UNQUOTED = 'between brackets, put quotes around a value with a variable: "${NAME}"'
 _PLAINLY = (
     ("'\\t'", "a tab stands where only spaces may; indent with spaces"),
     ("another document", "a second document begins here; keep everything in one, without `---`"),

@@ -216,8 +216,14 @@ class SqliteJobStore:
             ids = [row[0] for row in self._rows("by_id_prefix", prefix=text)]
             if ids:
                 return ids
-        by_path = self._rows("by_path", path=os.fsencode(text))
-        return [row[0] for row in by_path or self._rows("by_name", name=text)]
+        rows = self._rows("by_path", path=os.fsencode(text)) or self._rows("by_name", name=text)
+        if not rows and text and "/" not in text:
+            rows = self._rows("by_name_in_folder", ending=f"/{text}")
+        return [row[0] for row in rows]
+
+    def at(self, inbox: str, path: bytes) -> list[str]:
+        """Ids of what came from a path of an inbox, newest first."""
+        return [row[0] for row in self._rows("by_place", inbox=inbox, path=path)]
 
     def jobs(self, state: State | None, limit: int) -> list[Job]:
         """The newest jobs, of one state or of all."""

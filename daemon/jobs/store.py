@@ -112,7 +112,14 @@ class JobStore(Protocol):
         ...
 
     def find(self, text: str) -> list[str]:
-        """Ids that a person may mean by an id, the start of one, a path or a name."""
+        """Ids that a person may mean by an id, the start of one, a path or a name.
+
+        A name without a folder is also that of a file in a folder of the inbox.
+        """
+        ...
+
+    def at(self, inbox: str, path: bytes) -> list[str]:
+        """Ids of what came from a path of an inbox, newest first."""
         ...
 
     def jobs(self, state: State | None, limit: int) -> list[Job]:

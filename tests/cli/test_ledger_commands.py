@@ -141,6 +141,7 @@ class TestOnce:
         inboxd("once", "-c", path)
         job = listed(inboxd, path)["good.png"]
         assert (job["state"], job["place"]) == ("cancelled", str(tmp_path / "rejected/good.png"))
+        assert job["deliveries"][0]["next_attempt"] is None
         assert inboxd("verify", "-c", path).exit_code == 0
 
 
@@ -281,6 +282,54 @@ class TestShow:
         assert result.exit_code == 2
         assert "is the start of several" in result.stderr
 
+    @pytest.mark.parametrize("elsewhere", ["inbox/deeper/words.jpg", "../words.jpg", "x/words.jpg"])
+    def test_a_path_that_leads_elsewhere_is_no_name(
+        self, inboxd: Command, drained: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another file of that name is not taken for it, least of all to give it up."""
+        monkeypatch.chdir(drained.parent)
+        for command in ("show", "retry", "cancel"):
+            result = inboxd(command, "-c", drained, elsewhere)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert f"nothing is known of '{elsewhere}'" in result.stderr
+
+    def test_a_path_by_way_of_a_link(self, inboxd: Command, drained: Path, tmp_path: Path) -> None:
+        """It is the same file."""
+        (tmp_path / "link").symlink_to(drained.parent)
+        named = str(tmp_path / "link" / "inbox" / "words.jpg")
+        assert answer(inboxd, "show", "-c", drained, named)["file"] == "words.jpg"
+
+    def test_a_file_whose_json_is_gone(self, inboxd: Command, drained: Path) -> None:
+        """Its path still says which it is."""
+        rejected = drained.parent / "rejected" / "words.jpg"
+        rejected.with_name("words.jpg.json").unlink()
+        assert answer(inboxd, "show", "-c", drained, str(rejected))["file"] == "words.jpg"
+
+    def test_a_name_that_lies_in_folders(self, inboxd: Command, tmp_path: Path) -> None:
+        """The name alone is enough where one folder has it; where several have, all are told."""
+        path = placed(tmp_path, CONFIG.replace("receipts:", "receipts:\n    recursive: true"))
+        for number, name in enumerate(("a/one.png", "a/two.png", "b/two.png")):
+            (tmp_path / "inbox" / name).parent.mkdir(exist_ok=True)
+            Image.new("RGB", (60 + number, 60), "white").save(tmp_path / "inbox" / name)
+        assert inboxd("once", "-c", path).exit_code == 1
+        assert answer(inboxd, "show", "-c", path, "one.png")["file"] == "a/one.png"
+        assert answer(inboxd, "show", "-c", path, "b/two.png")["file"] == "b/two.png"
+        several = inboxd("show", "-c", path, "two.png")
+        assert several.exit_code == 2
+        assert "two.png may be any of a/two.png, b/two.png; name its folder too" in several.stderr
+
+    def test_one_name_in_two_inboxes(self, inboxd: Command, tmp_path: Path) -> None:
+        """The path says which is meant, also where the other is newer."""
+        twin = "  twin: {path: twin/inbox, settle: 50ms, read: none}\ndestinations:"
+        path = placed(tmp_path, CONFIG.replace("destinations:", twin))
+        (tmp_path / "twin" / "inbox").mkdir(parents=True)
+        assert inboxd("once", "-c", path).exit_code == 1
+        (tmp_path / "twin" / "inbox" / "words.jpg").write_text("other words")
+        assert inboxd("once", "-c", path).exit_code == 1
+        for folder, inbox in (("inbox", "receipts"), ("twin/inbox", "twin")):
+            named = str(tmp_path / folder / "words.jpg")
+            assert answer(inboxd, "show", "-c", path, named)["inbox"] == inbox
+
     def test_of_several_of_one_name_the_newest(self, inboxd: Command, drained: Path) -> None:
         """The others are named."""
         Image.new("RGB", (50, 50), "black").save(drained.parent / "inbox" / "good.png")
@@ -333,6 +382,12 @@ class TestRetry:
         assert result.exit_code == 2
         assert "good.png is done and cannot be tried again" in result.stderr
         assert listed(inboxd, drained)["words.jpg"]["state"] == "rejected"
+
+    def test_a_job_named_twice(self, inboxd: Command, drained: Path) -> None:
+        """It is taken up once."""
+        job = listed(inboxd, drained)["words.jpg"]["job"]
+        result = inboxd("retry", "-c", drained, "words.jpg", job)
+        assert (result.exit_code, result.stdout) == (0, f"{job} words.jpg is taken up again\n")
 
     def test_all_failed_where_none_is(self, inboxd: Command, drained: Path) -> None:
         """Nothing to do is no error."""

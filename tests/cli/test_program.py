@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -175,6 +176,44 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     with ours.stderr as errors:
         assert errors.read() == b""
     assert ours.wait(60) == 141
+
+
+def test_a_reader_of_a_table_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """A table ends as all other output does."""
+    config = tmp_path / "inboxd.yaml"
+    (tmp_path / "inbox").mkdir()
+    config.write_text("state: state\ninboxes: {r: {path: inbox, read: none}}\n")
+    ours = [sys.executable, "-m", "daemon"]
+    subprocess.run([*ours, "once", "-c", config], cwd=ROOT, check=True, capture_output=True)
+    reading, writing = os.pipe()
+    os.close(reading)
+    jobs = subprocess.run(
+        [*ours, "jobs", "-c", config], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (jobs.returncode, jobs.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "0<&- 1>&- 2>&-"])
+@pytest.mark.parametrize("command", ["once", "jobs --json"])
+def test_closed_streams_are_no_error(tmp_path: Path, command: str, closed: str) -> None:
+    """What starts us may have closed them; no file gets their numbers, or what is said there."""
+    config = tmp_path / "inboxd.yaml"
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "words.txt").write_text("words")
+    config.write_text(
+        "state: state\ninboxes: {r: {path: inbox, read: none, settle: 50ms, accept: ['*/*']}}\n"
+    )
+    ours = [sys.executable, "-m", "daemon"]
+    if command != "once":
+        subprocess.run([*ours, "once", "-c", config], cwd=ROOT, check=True, capture_output=True)
+    line = f"{shlex.join(ours)} {command} -c {shlex.quote(str(config))} {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    if command == "once":
+        assert (tmp_path / "done" / "words.txt").read_text() == "words"
+        assert all(line.startswith(b"{") for line in done.stderr.splitlines())
 
 
 def test_ctrl_c_is_no_error(tmp_path: Path) -> None:

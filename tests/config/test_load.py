@@ -108,6 +108,11 @@ class TestTheFileItself:
             ("a: *x\n", "1:4: an alias (*name) stands here that is not defined above"),
             ("a: &x [*x]\n", "1:4: a[1]: an alias leads back to itself"),
             ("a: 1\n---\nb: 1\n", "2:1: a second document begins here"),
+            (
+                "a: {b: ${X}/c}\n",
+                "1:9: between brackets, put quotes around a value",
+            ),
+            ("a: [$", "1:6: a list or section in brackets is not closed above"),
             ("[" * 5000, "the file is nested too deeply"),
             ("x: 1\n" * 300_000, "it is larger than 1 MB"),
         ],

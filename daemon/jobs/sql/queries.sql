@@ -201,6 +201,13 @@ SELECT id FROM jobs WHERE path = :path ORDER BY id DESC LIMIT 10;
 -- name: by_name
 SELECT id FROM jobs WHERE name = :name ORDER BY id DESC LIMIT 10;
 
+-- name: by_name_in_folder
+-- Reads all jobs, so it is asked last.
+SELECT id FROM jobs WHERE substr(name, -length(:ending)) = :ending ORDER BY id DESC LIMIT 10;
+
+-- name: by_place
+SELECT id FROM jobs WHERE inbox = :inbox AND path = :path ORDER BY id DESC LIMIT 10;
+
 -- name: counts
 SELECT inbox, state, count(*) AS number FROM jobs GROUP BY inbox, state;
 
