@@ -74,7 +74,7 @@ def test_threads_make_the_same_folders(side: ShareSide, tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert failures == []
     assert sorted(kept.name for kept in side.kept()) == [f"{number}" for number in range(8)]
 
@@ -216,6 +216,15 @@ def test_folder_that_is_not_there(side: ShareSide, tmp_path: Path) -> None:
     assert any("the folder is there" in finding.message for finding in destination.check())
 
 
+def test_folder_with_a_space_in_its_name(side: ShareSide, tmp_path: Path) -> None:
+    """What takes files passes its check, whatever must be percent-encoded in the address."""
+    destination = side.destination(url=side.url + "in%20tray%c3%a9/")
+    assert failing(destination) == []
+    deliver(destination, parcel_of(write(tmp_path, b"x")))
+    assert (side.path / "in tray\u00e9/receipt.jpg").read_bytes() == b"x"
+    assert failing(destination) == []
+
+
 def test_folder_that_is_looked_for_once(side: ShareSide, tmp_path: Path) -> None:
     """A share that is there costs one question, not one for each file."""
     destination = side.destination()
@@ -308,7 +317,7 @@ def failing(destination: WebdavDestination) -> list[str]:
         ({"PUT": status(401)}, "auth", "check `auth`"),
         ({"PUT": status(507)}, "quota", "make room"),
         ({"DELETE": status(403)}, "rights", "does not allow"),
-        ({"OPTIONS": status(401)}, "auth", "check `auth`"),
+        ({"PROPFIND": status(401)}, "auth", "check `auth`"),
         (
             {
                 "PROPFIND": told(
