@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daemon.files import make_folder, unlink_if_there
+from daemon.files import make_folder, sync_folder, unlink_if_there
 from daemon.jobs.model import Job
 from daemon.pipeline.places import Places
 from daemon.sidecar.names import numbered, sidecar_name, target_name
@@ -41,6 +41,15 @@ class EndPlace:
             sidecar=parent + b"/" + sidecar_name(base, job),
             temporary=b"%s/.inboxd-%s.tmp" % (parent, job.encode()),
         )
+
+    def clear_second(self) -> None:
+        """Remove a second sidecar that was begun before the power was cut; the first is back.
+
+        The removal of the first was not synced, and the ledger never ceased to rely on it.
+        """
+        with contextlib.suppress(OSError):  # a file may have the folder's name by now
+            if unlink_if_there(self.temporary):
+                sync_folder(self.folder)
 
 
 class NameChooser:

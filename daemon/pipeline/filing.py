@@ -161,6 +161,8 @@ class Filer:
             is_known = filing.recorded and not _lacks_sidecar(filing)
             (recorded if is_known else new).append(filing)
         placed = [(filing, filing.end) for filing in recorded]
+        for _, end in placed:
+            end.clear_second()
         placed += self._record(new)
         moved, elsewhere, taken = _move(placed)
         self._close(moved)

@@ -65,6 +65,18 @@ def test_power_that_is_cut_at_every_change_in_turn(machine: EngineMachine) -> No
         machine.nothing_is_lost()
 
 
+def test_a_sidecar_begun_anew_before_the_power_is_cut_leaves_nothing(
+    machine: EngineMachine,
+) -> None:
+    """The first is back, whose removal was not synced, and the second has its temporary name."""
+    machine.drop("a.bin", 5)
+    machine.cut_power(7, names=1.0, contents=0.0, seed=0)  # delivered, and the claim undone
+    machine.cut_power(13, names=0.5, contents=0.0, seed=10)
+    begun, first = sorted(path.name for path in (machine.folder / "disk" / "done").iterdir())
+    assert begun.endswith(".tmp")
+    assert first == "a.bin.json"
+
+
 def test_a_disk_that_is_unmounted_while_a_sidecar_is_due_gets_it_later(
     machine: EngineMachine,
 ) -> None:
