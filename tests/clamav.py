@@ -147,7 +147,7 @@ class ScriptedClamd:
             if word == b"zINSTREAM\0":
                 self.stream(connection)
             elif self.deaf:
-                self._closing.wait(20)
+                self._closing.wait(60)
             else:
                 connection.sendall(b"PONG\0" if word == b"zPING\0" else b"ClamAV 9.9.9/1/Today\0")
 
@@ -160,7 +160,7 @@ class ScriptedClamd:
     def hold(self, connection: socket.socket) -> None:
         """Take a file and say nothing."""
         received(connection)
-        self._closing.wait(20)
+        self._closing.wait(60)
 
 
 def received(connection: socket.socket) -> bytes:

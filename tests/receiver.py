@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from tests.exchange import ClosedError, Connection, Exchange, Received, Reply
+from tests.waiting import PATIENCE
 
 CERTIFICATE = Path(__file__).parent / "certificates" / "localhost.pem"
 """A self-made certificate for `localhost`, valid for a hundred years; its own authority."""
@@ -49,6 +50,7 @@ class Receiver:
         self.hashing = hashing
         self.requests: list[Received] = []
         self.connections = 0
+        self.begun = 0  # requests that have their reply, HEAD apart
         self._otherwise = otherwise or ok()
         self._head = head or ok(200)
         self._script = list(script)
@@ -103,7 +105,7 @@ class Receiver:
                 with contextlib.suppress(OSError):
                     accepted.shutdown(socket.SHUT_RDWR)
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Received]:
         """Wait until `count` requests are recorded; raises AssertionError if they do not come."""
         with self._changed:
             came = self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
@@ -120,6 +122,7 @@ class Receiver:
         if exchange.method == "HEAD":
             return self._head
         with self._changed:
+            self.begun += 1
             return self._script.pop(0) if self._script else self._otherwise
 
     def record(self, received: Received) -> None:
@@ -295,6 +298,17 @@ def thinking(seconds: float, then: Reply | None = None) -> Reply:
     def reply(exchange: Exchange) -> None:
         exchange.read_body()
         time.sleep(seconds)
+        (then or ok())(exchange)
+
+    return reply
+
+
+def waiting_for(told: threading.Event, then: Reply | None = None) -> Reply:
+    """Take the file, and answer once a test says so."""
+
+    def reply(exchange: Exchange) -> None:
+        exchange.read_body()
+        told.wait(PATIENCE)
         (then or ok())(exchange)
 
     return reply

@@ -16,7 +16,7 @@ from daemon.jobs.state_folder import StateFolder
 from daemon.limits import Limits
 from daemon.observing.events import Event
 from daemon.service import Service
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 QUICK = Limits(
     rescan_every=0.5,
@@ -122,7 +122,7 @@ class Daemon:
         self.service.stop()
         return self.wait_stopped()
 
-    def wait_stopped(self, seconds: float = 20.0) -> int | None:
+    def wait_stopped(self, seconds: float = PATIENCE) -> int | None:
         """Wait until it has stopped; returns its exit code."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "the daemon did not stop"
@@ -147,7 +147,7 @@ class Daemon:
         finally:
             ledger.close()
 
-    def wait_for(self, state: State, count: int = 1, seconds: float = 20.0) -> list[Job]:
+    def wait_for(self, state: State, count: int = 1, seconds: float = PATIENCE) -> list[Job]:
         """Wait until so many jobs are in a state."""
         wait_until(
             lambda: len(self.jobs(state)) >= count,

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 import pytest
 
 from daemon import turns
+from tests.waiting import PATIENCE
 
-PATIENCE = 10.0
 FOR_EVER = 1000.0
 
 

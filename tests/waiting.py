@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds that are never needed, save where something hangs: the machine may be busy."""
 
 
 class StoppedClock:

@@ -15,6 +15,8 @@ from daemon.delivery.destination import Parcel
 from daemon.delivery.http import HttpDestination
 
 JOB = "0190f0aa-1111-7000-8000-00000000abcd"
+PATIENT = {"connect": "20s", "read": "20s"}
+"""Times that a server on this machine keeps, however busy that is."""
 
 
 def parcel_of(
@@ -43,8 +45,8 @@ def write(folder: Path, content: bytes, name: str = "source") -> Path:
 
 
 def http_destination(url: str, **options: object) -> HttpDestination:
-    """An HTTP destination with short times."""
-    config = {"type": "http", "url": url, "timeout": {"connect": "2s", "read": "2s"}, **options}
+    """An HTTP destination that is patient, unless it is told otherwise."""
+    config = {"type": "http", "url": url, "timeout": PATIENT, **options}
     return HttpDestination("archive", HttpDestinationConfig.model_validate(config))
 
 

@@ -19,6 +19,7 @@ from daemon.delivery.s3.answers import sections, text_of
 from daemon.delivery.s3.destination import S3Destination
 from daemon.delivery.s3.operations import ObjectRequests
 from tests.delivery.contract import Kept, ServerSide
+from tests.delivery.parcels import PATIENT
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port, program
 
@@ -130,7 +131,7 @@ class BucketSide(ServerSide):
             "key": "{name}",
             "access_key_env": "TEST_ACCESS",
             "secret_key_env": "TEST_SECRET",
-            "timeout": {"connect": "2s", "read": "5s"},
+            "timeout": PATIENT,
             **options,
         }
         made = S3Destination("bucket", S3DestinationConfig.model_validate(section))

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from daemon.config.destinations import S3DestinationConfig
 from daemon.delivery.s3.destination import S3Destination
+from tests.delivery.parcels import PATIENT
 from tests.exchange import Exchange, Received, Reply
 from tests.receiver import Receiver
 
@@ -77,7 +78,7 @@ class Store:
         return self.receiver.requests
 
     def destination(self, **options: object) -> S3Destination:
-        """An S3 destination for this store, with short times and a key that we make up."""
+        """An S3 destination for this store, which is patient, with a key that we make up."""
         os.environ.setdefault("TEST_ACCESS", "AK0123456789")
         os.environ.setdefault("TEST_SECRET", "SK0123456789abcdef")
         section = {
@@ -88,7 +89,7 @@ class Store:
             "key": "{name}",
             "access_key_env": "TEST_ACCESS",
             "secret_key_env": "TEST_SECRET",
-            "timeout": {"connect": "2s", "read": "5s"},
+            "timeout": PATIENT,
             **options,
         }
         made = S3Destination("bucket", S3DestinationConfig.model_validate(section))

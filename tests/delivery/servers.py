@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Servers:
         port: int,
         *,
         environment: Mapping[str, str] | None = None,
-        seconds: float = 20.0,
+        seconds: float = PATIENCE,
     ) -> subprocess.Popen[bytes]:
         """Start a program and wait until it listens at `port`; fails with what it said if not."""
         log = self._folder / f"{Path(command[0]).name}-{port}.log"
@@ -95,7 +95,7 @@ class Servers:
             started.wait(5)
         except subprocess.TimeoutExpired:
             os.killpg(started.pid, signal.SIGKILL)
-            started.wait(5)
+            started.wait(PATIENCE)
 
     def close(self) -> None:
         """End all of them."""

@@ -21,7 +21,7 @@ from tests.delivery.contract import (
     ServerSide,
     failed,
 )
-from tests.delivery.parcels import parcel_of, write
+from tests.delivery.parcels import PATIENT, parcel_of, write
 from tests.delivery.proxy import Proxy
 from tests.exchange import Exchange
 from tests.receiver import Receiver
@@ -41,7 +41,7 @@ class CloudinarySide(ServerSide):
             "type": "cloudinary",
             "cloud": CLOUD,
             "endpoint": self.proxy.url,
-            "timeout": {"connect": "2s", "read": "2s"},
+            "timeout": PATIENT,
             **self._options,
             **options,
         }

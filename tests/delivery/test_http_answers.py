@@ -80,9 +80,8 @@ def test_early_answer_is_read(tmp_path: Path, then: str, method: str) -> None:
     path = tmp_path / "sparse"
     with path.open("wb") as file:
         file.truncate(1 << 30)
-    destination_options = {"method": method, "timeout": {"connect": "2s", "read": "5s"}}
     with Receiver(early(413, then), hashing=False) as receiver:
-        destination = http_destination(receiver.url, **destination_options)
+        destination = http_destination(receiver.url, method=method)
         seen: list[int] = []
         with pytest.raises(DeliveryError) as caught:
             destination.deliver(parcel_of(path, sha256="0" * 64), seen.append, never())
@@ -106,8 +105,8 @@ def test_early_success_goes_on(tmp_path: Path) -> None:
 def test_early_success_then_silence(tmp_path: Path) -> None:
     """A 2xx from a server that reads no further is not taken for a delivery."""
     with Receiver(early(200, "hold")) as receiver:
-        options = {"timeout": {"connect": "1s", "read": "300ms"}}
-        error = attempt(receiver, write(tmp_path, LARGE * 3), **options)
+        timeout = {"connect": "20s", "read": "300ms"}
+        error = attempt(receiver, write(tmp_path, LARGE * 3), timeout=timeout)
     assert (error.code, error.kind) == ("transfer_timeout", Kind.TRANSIENT)
 
 
@@ -148,8 +147,9 @@ def test_early_success_then_silence(tmp_path: Path) -> None:
 def test_broken_answer_is_transient(tmp_path: Path, reply: Reply, expected: str) -> None:
     """What is no proper answer fails the attempt soon, and another one may help."""
     with Receiver(reply) as receiver:
-        options = {"timeout": {"connect": "1s", "read": "300ms"}}
-        error = attempt(receiver, write(tmp_path, SMALL), **options)
+        read = "300ms" if expected == "transfer_timeout" else "20s"
+        timeout = {"connect": "20s", "read": read}
+        error = attempt(receiver, write(tmp_path, SMALL), timeout=timeout)
     assert (error.code, error.kind) == (expected, Kind.TRANSIENT)
 
 

@@ -54,17 +54,17 @@ def deliver_all(paced: PacedDestination, parcel: Parcel, number: int) -> list[Ou
 
     for _ in range(number):
         lane.submit(deliver)
-    assert done.wait(30)
+    assert done.wait(60)
     return outcomes
 
 
 def test_the_allowed_number_is_found_and_no_file_pays_for_the_search(tmp_path: Path) -> None:
     """Every file arrives at its first counted attempt, though the search met refusals."""
     parcel = parcel_of(write(tmp_path, b"content"))
-    server = Crowding(3, 0.005)
+    server = Crowding(3, 0.03)  # long beside what a busy machine adds
     with Receiver(otherwise=server.reply) as receiver:
         paced = PacedDestination(http_destination(receiver.url), ConcurrencyConfig(max=16))
-        outcomes = deliver_all(paced, parcel, 300)
+        outcomes = deliver_all(paced, parcel, 150)
         paced.close()
     assert all(isinstance(o, Delivered) and o.attempts == 1 for o in outcomes)
     assert paced.limit == 3
@@ -146,14 +146,17 @@ def test_the_round_trip_is_from_the_last_byte_to_the_status_line(tmp_path: Path)
     """How long the server thinks is in it, how long a slow upload takes is not."""
     parcel = parcel_of(write(tmp_path, b"x" * 300_000))
     with Receiver(thinking(0.1), thinking(0.0)) as receiver:
-        destination = http_destination(receiver.url, bandwidth="1MB/s")
+        destination = http_destination(receiver.url, bandwidth="200KB/s")
         thought = destination.deliver(parcel, lambda _: None, never()).round_trip
+        began = time.monotonic()
         at_once = destination.deliver(parcel, lambda _: None, never()).round_trip
+        took = time.monotonic() - began
         destination.close()
     assert thought is not None
     assert at_once is not None
     assert thought >= 0.1
-    assert at_once < 0.25
+    assert took > 1
+    assert at_once < took / 2
 
 
 class Counting:

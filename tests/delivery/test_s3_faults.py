@@ -187,7 +187,7 @@ class TestCheck:
     def test_silence(self, store: Store) -> None:
         """A store that stops answering between two questions does not end the check."""
         store.next("CreateMultipartUpload", silent())
-        destination = store.destination(timeout={"connect": "1s", "read": "200ms"})
+        destination = store.destination(timeout={"connect": "20s", "read": "1s"})
         (found,) = bad(destination.check())
         assert (found.subject, "silent" in found.message) == ("rights", True)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from daemon.config.destinations import TusDestinationConfig
 from daemon.delivery.tus.destination import TusDestination
 from tests.delivery.contract import Kept, ServerSide
+from tests.delivery.parcels import PATIENT
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port
 from tests.delivery.tus_receiver import TusReceiver
@@ -21,8 +22,8 @@ PACKAGE = Path(__file__).parent / "tus_server"
 
 
 def tus_destination(url: str, **options: object) -> TusDestination:
-    """A tus destination with short times."""
-    config = {"type": "tus", "url": url, "timeout": {"connect": "2s", "read": "5s"}, **options}
+    """A tus destination that is patient, unless it is told otherwise."""
+    config = {"type": "tus", "url": url, "timeout": PATIENT, **options}
     return TusDestination("big", TusDestinationConfig.model_validate(config))
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from daemon.config.destinations import WebdavDestinationConfig
 from daemon.delivery.webdav.destination import WebdavDestination
 from tests.delivery.contract import Kept, ServerSide, folder_kept
+from tests.delivery.parcels import PATIENT
 from tests.delivery.proxy import Proxy
 from tests.delivery.servers import Servers, free_port, program
 
@@ -48,8 +49,7 @@ class ShareSide(ServerSide):
         return self.proxy.url + self.path.name + "/"
 
     def destination(self, **options: object) -> WebdavDestination:
-        timeout = {"connect": "2s", "read": "5s"}
-        config = {"type": "webdav", "url": self.url, "auth": self.auth, "timeout": timeout}
+        config = {"type": "webdav", "url": self.url, "auth": self.auth, "timeout": PATIENT}
         section = WebdavDestinationConfig.model_validate({**config, **options})
         made = WebdavDestination("share", section)
         self.opened.append(made)

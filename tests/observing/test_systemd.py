@@ -20,7 +20,7 @@ def listener() -> Iterator[socket.socket]:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening,
     ):
         listening.bind(str(Path(folder) / "notify"))
-        listening.settimeout(5)
+        listening.settimeout(60)
         yield listening
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 
 from daemon.pipeline.workers import WorkerPool
-
-PATIENCE = 10.0
+from tests.waiting import PATIENCE
 
 
 def test_every_task_runs() -> None:

@@ -87,7 +87,7 @@ class TestContract:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert [answers[number] is None for number in range(8)] == [True, False] * 4
 
     def test_a_scan_can_be_left(self, scanner: VirusScanner) -> None:

@@ -221,7 +221,7 @@ def test_every_code_of_the_table_is_reached(inspect: Inspect) -> None:
 
 def test_a_file_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     """A parser that does not get done ends at its time limit, and the next file is proven."""
-    limits = replace(LIMITS, prove_timeout=0.9)
+    limits = replace(LIMITS, prove_timeout=2.0)
     pool = proving_pool(limits, 1)
     try:
         slow = Validator(pool, limits)
