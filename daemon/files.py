@@ -313,13 +313,12 @@ def is_one_file(one: bytes, other: bytes) -> bool:
 
 
 def copy_durably(source: bytes, target: bytes) -> None:
-    """Copy content and times of a regular file and sync the copy; replaces `target`."""
+    """Copy content, holes and times of a regular file and sync the copy; replaces `target`."""
     reading = open_regular(source)
     try:
         writing = write_new(target, b"")
         try:
-            while data := os.read(reading, MIB):
-                _write_all(writing, data)
+            _copy_content(reading, writing)
             status = os.fstat(reading)
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
             os.fsync(writing)
@@ -327,6 +326,36 @@ def copy_durably(source: bytes, target: bytes) -> None:
             os.close(writing)
     finally:
         os.close(reading)
+
+
+def _copy_content(reading: int, writing: int) -> None:
+    """Copy what a file has; holes stay holes, or a terabyte of nothing would fill the disk."""
+    end = 0
+    while (data := _next_data(reading, end)) is not None:
+        begin, end = data
+        os.lseek(reading, begin, os.SEEK_SET)
+        os.lseek(writing, begin, os.SEEK_SET)
+        while begin < end and (block := os.read(reading, min(MIB, end - begin))):
+            _write_all(writing, block)
+            begin += len(block)
+    os.ftruncate(writing, os.fstat(reading).st_size)
+
+
+def _next_data(descriptor: int, offset: int) -> tuple[int, int] | None:
+    """Where the next content of a file from `offset` on begins and ends; None where none comes.
+
+    All is content where the file system does not know its holes.
+    """
+    try:
+        begin = os.lseek(descriptor, offset, os.SEEK_DATA)
+        return begin, os.lseek(descriptor, begin, os.SEEK_HOLE)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return None
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    size = os.fstat(descriptor).st_size
+    return (offset, size) if offset < size else None
 
 
 def unlink_if_there(path: bytes) -> bool:

@@ -16,9 +16,10 @@ import pytest
 
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
+from daemon.limits import MIB
 from daemon.observing.events import Event
 from daemon.pipeline import filing
-from tests.receiver import Receiver, lost_answer, ok, silent, status, thinking
+from tests.receiver import Receiver, lost_answer, ok, silent, status, waiting_for
 from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
@@ -150,14 +151,18 @@ def test_the_same_content_is_not_delivered_twice(tmp_path: Path) -> None:
 
 def test_a_copy_waits_for_what_becomes_of_the_first(tmp_path: Path) -> None:
     """Dropped while the first is under way, it is a duplicate only once that one is done."""
+    parked = threading.Event()
     with (
-        Receiver(thinking(0.4)) as receiver,
-        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+        Receiver(waiting_for(parked)) as receiver,
+        Daemon(
+            tmp_path, inbox=DELIVER, rest=http(receiver.url).replace("read: 5s", "read: 60s")
+        ) as daemon,
     ):
         daemon.drop("first.bin")
         wait_until(lambda: daemon.log.of(Event.DELIVERY_STARTED), "the delivery to begin")
         daemon.drop("copy.bin")
         wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "the copy to wait")
+        parked.set()
         daemon.wait_for(State.DUPLICATE)
         daemon.wait_for(State.DONE)
         assert len(receiver.requests) == 1
@@ -165,13 +170,18 @@ def test_a_copy_waits_for_what_becomes_of_the_first(tmp_path: Path) -> None:
 
 def test_a_copy_of_what_failed_is_delivered(tmp_path: Path) -> None:
     """Content that nobody got is not a duplicate of anything."""
+    parked = threading.Event()
     with (
-        Receiver(thinking(0.4, status(422)), ok()) as receiver,
-        Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url)) as daemon,
+        Receiver(waiting_for(parked, status(422)), ok()) as receiver,
+        Daemon(
+            tmp_path, inbox=DELIVER, rest=http(receiver.url).replace("read: 5s", "read: 60s")
+        ) as daemon,
     ):
         daemon.drop("first.bin")
         wait_until(lambda: daemon.log.of(Event.DELIVERY_STARTED), "the delivery to begin")
         daemon.drop("copy.bin")
+        wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "the copy to wait")
+        parked.set()
         daemon.wait_for(State.FAILED)
         daemon.wait_for(State.DONE)
         assert (daemon.done / "copy.bin").exists()
@@ -223,7 +233,7 @@ def test_a_kept_original_that_changes_while_it_is_sent_is_replaced_by_its_new_se
 ) -> None:
     """Nobody is called for the old content; the new one is a job of its own."""
     with Receiver() as receiver:
-        rest = http(receiver.url, "    bandwidth: 100KB/s\n")
+        rest = http(receiver.url, "    bandwidth: 25KB/s\n")
         inbox = f"{DELIVER}\noriginals: keep"
         with Daemon(tmp_path, inbox=inbox, rest=rest) as daemon:
             path = daemon.drop("r.bin", bytes(100_000))
@@ -398,6 +408,27 @@ def test_done_may_be_on_another_disk(tmp_path: Path) -> None:
             assert os.listdir(daemon.work) == []
     finally:
         shutil.rmtree(done, ignore_errors=True)
+
+
+def test_the_holes_of_a_file_fill_no_other_disk(tmp_path: Path) -> None:
+    """It is too large for its inbox, and rejected/ may lie where as many zeros would never fit."""
+    other = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
+    rejected = other / f"inboxd-test-{os.getpid()}-holes"
+    begin, size = b"begin" + bytes(3 * MIB) + b"middle", 1 << 30
+    try:
+        with Daemon(tmp_path, inbox=f"rejected: {rejected}") as daemon:
+            sparse = tmp_path / "sparse"
+            sparse.write_bytes(begin)
+            os.truncate(sparse, size)
+            sparse.rename(daemon.inbox / "sparse.bin")
+            daemon.wait_for(State.REJECTED)
+        filed = rejected / "sparse.bin"
+        assert filed.stat().st_size == size
+        assert filed.stat().st_blocks * 512 < 16 * MIB
+        with filed.open("rb") as file:
+            assert file.read(len(begin) + MIB) == begin + bytes(MIB)
+    finally:
+        shutil.rmtree(rejected, ignore_errors=True)
 
 
 @pytest.mark.parametrize("stranger", [False, True])
