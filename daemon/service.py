@@ -30,7 +30,7 @@ from daemon.observing.systemd import Notifier
 from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
-from daemon.signals import Signals
+from daemon.signals import REQUESTS, Signals
 
 _SHOW_EVERY = 1.0
 _SHOW_LONGER = 2 * _SHOW_EVERY
@@ -118,7 +118,8 @@ class Service:
         self, ready: Callable[[], None], work: Callable[[], None], judge: Callable[[], int]
     ) -> int:
         self._log.emit(Event.DAEMON_STARTED, version=__version__, pid=os.getpid())
-        with self._state.lock() as crashed:
+        # Who holds the folder may be nudged at once, which would end a process that is not ready.
+        with Signals(self.signalled, REQUESTS), self._state.lock() as crashed:
             self._store, rebuilt = open_ledger(
                 self._state, routes_of(self.config), self._clock, self._limits, crashed=crashed
             )

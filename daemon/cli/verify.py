@@ -66,11 +66,13 @@ def _repaired(config_file: str) -> tuple[list[Mended], int]:
     from daemon.pipeline.pipeline import routes_of  # noqa: PLC0415
     from daemon.pipeline.rebuilding import open_ledger  # noqa: PLC0415
     from daemon.pipeline.repairing import repair  # noqa: PLC0415
+    from daemon.signals import NUDGE, Signals  # noqa: PLC0415
 
     config = load(config_file)
     state = StateFolder(config.state)
     routes = routes_of(config)
-    with state.lock() as crashed:
+    # A command that changes the ledger takes us for the daemon.
+    with Signals(lambda _: None, [NUDGE]), state.lock() as crashed:
         store, rebuilt = open_ledger(state, routes, SystemClock(), crashed=crashed)
         try:
             if rebuilt is not None:

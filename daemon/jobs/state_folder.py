@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from daemon.jobs.replacing import LEDGER
 from daemon.jobs.soundness import damage, damaged
 from daemon.jobs.sqlite_store import SqliteJobStore
 from daemon.limits import DEFAULT, Limits
+from daemon.signals import NUDGE
 
 _LOCK = "lock"
 _RUNTIME = "runtime.json"
 _SUSPECT = "suspect"
+_TRIES = 5
+_MOMENT = 0.02
 
 
 class StateFolder:
@@ -73,7 +76,7 @@ class StateFolder:
         except OSError as error:
             raise environment_fault(error, f"the lock in {self.path}") from error
         try:
-            if not lock_exclusively(descriptor):
+            if not _lock_soon(descriptor):
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 raise AlreadyRunningError(
                     "already_running",
@@ -114,7 +117,7 @@ class StateFolder:
         if holder is None:
             return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(holder, signal.SIGUSR1)
+            os.kill(holder, NUDGE)
             return True
         return False
 
@@ -171,3 +174,12 @@ class StateFolder:
         except (OSError, ValueError):
             return None
         return facts if isinstance(facts, dict) else None
+
+
+def _lock_soon(descriptor: int) -> bool:
+    """Take the lock, also where a command that asks who holds the folder has it for a moment."""
+    for _ in range(_TRIES):
+        if lock_exclusively(descriptor):
+            return True
+        time.sleep(_MOMENT)
+    return False
