@@ -53,6 +53,21 @@ class Account:
         return Chosen(self.candidates[0], lead_of(self.candidates), self.checks, overruled)
 
     @property
+    def has_both_signs(self) -> bool:
+        """Whether some items are below zero and others are not."""
+        values = [item.total for item in self.positions.items]
+        return min(values, default=_ZERO) < 0 < max(values, default=_ZERO)
+
+    @property
+    def is_paid_after_returns(self) -> bool:
+        """Whether more was bought than went back, as the sum of the items tells."""
+        return (
+            self.chosen is not None
+            and self.chosen.value > 0
+            and ITEMS_SUM in confirming(self.checks)
+        )
+
+    @property
     def is_paid_back(self) -> bool:
         """Whether the total is what a word for a refund stands by."""
         statement = self.candidates[0].statement if self.candidates else None
@@ -118,6 +133,7 @@ def _sums_of(
         if not statement.in_summary:
             first.setdefault(statement.kind, statement.amounts[-1])
     among_items = {printed.place for printed in positions.discounts}
+    among_items |= {place for item in positions.items for place in item.evidence}
     coupons = tuple(
         statement.amounts[-1]
         for statement in statements

@@ -62,7 +62,10 @@ _POINTLESS = re.compile(
     rf"(?P<mark>(?:{_CURRENCY})?)\s?(?P<whole>\d{{1,4}})\s?[-:;*\u00b7' ]\s?(?P<cents>\d{{2}})"
 )
 _CODE_END = re.compile(r"\d[.,]\d{2}\s([A-Z])$")
-_WHOLE = re.compile(rf"(?<![\w.,])(?P<mark>{_CURRENCY})\s?(?P<whole>\d{{1,6}})(?![\d.,:%/])")
+_WHOLE = re.compile(
+    rf"(?<![\w.,])(?P<mark>{_CURRENCY})\s?(?P<whole>\d{{1,6}})(?![\d.,:%/])"
+    r"|(?<![\w.,:/-])(?P<before>\d{1,6})\s?\u20ac(?!\s?[\w/])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,10 @@ def amounts_in(text: str, convention: Convention) -> list[Amount]:
 
 
 def whole_amounts_in(text: str) -> list[Amount]:
-    """Amounts without decimals, believed only beside a currency mark: `$ 12`."""
+    """Amounts without decimals, believed only beside a currency mark: `$ 12`, `12 €`."""
     masked = _MASKED.sub(lambda match: "#" * len(match[0]), text)
     return [
-        Amount(Decimal(match["whole"]), match.start(), match.end(), marked=True)
+        Amount(Decimal(match["whole"] or match["before"]), match.start(), match.end(), marked=True)
         for match in _WHOLE.finditer(masked)
     ]
 

@@ -22,7 +22,7 @@ _YEAR_FIRST = re.compile(
 )
 _NAMED = re.compile(
     r"(?<!\d)(0?[1-9]|[12]\d|3[01])(?:ST|ND|RD|TH|ER)?[\s./\-,']{0,3}(?:D[EFI]\s)?"
-    r"([A-Z][A-Z0158]{2,11}|(?<=[\s./-])[0158][A-Z]{2,11})[\s./\-,']{0,3}(?:D[EF]L?\s?)?((?:19|20)\d{2}|\d{2})(?!\d{3})"
+    r"([A-Z][A-Z0158]{2,11}|(?<=[\s./-])[0158][A-Z]{2,11})[\s./\-,']{0,3}(?:D[EF]L?\s?)?((?:19|20)\d{2}|\d{2}(?!:\d\d))(?!\d{3})"
 )
 _NAME_FIRST = re.compile(
     r"(?<![A-Z])([A-Z][A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=[\s,;]|$))"
@@ -53,6 +53,8 @@ _FEWEST_LETTERS = 2
 """Letters that the name of a month keeps, however it was misread."""
 _ACROSS = 1.2
 """What a date loses that begins in one cell of its row and ends in another."""
+_BEFORE_AMOUNT = 0.6
+"""What a date loses that only stands before an amount: by when a thing should be eaten."""
 _FULL_YEAR = 4
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
@@ -132,13 +134,24 @@ def _context(line: Line, reading: _Reading, previous: Line | None) -> float:
         score += 2.0
     elif previous is not None and "date" in previous.marks and not _has_date(previous.folded):
         score += 1.2
-    if TIME.search(line.folded[reading.start + 6 :]) or TIME.search(line.folded[: reading.start]):
+    told = _without_money(line)
+    if TIME.search(told[reading.start + 6 :]) or TIME.search(told[: reading.start]):
         score += 1.2
     if "not_date" in marks and last != "date":
         score -= 3.0
     if any(m.mark == "not_date" and len(m.phrase) > 6 for m in line.mentions):
         score -= 2.0
+    if score == 0 and any(amount.start >= reading.end for amount in line.money):
+        score -= _BEFORE_AMOUNT
     return score
+
+
+def _without_money(line: Line) -> str:
+    """The text of a row in which no amount can be taken for a time."""
+    text = line.folded
+    for amount in line.amounts:
+        text = text[: amount.start] + "#" * (amount.end - amount.start) + text[amount.end :]
+    return text
 
 
 def _has_date(folded: str) -> bool:

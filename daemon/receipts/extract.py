@@ -40,6 +40,10 @@ def extract(pages: Sequence[PageText]) -> Receipt:
     account = account_of(text, statements, refund=refund)
     if not refund and account.chosen is not None and account.chosen.value < 0:
         account = account_of(text, statements, refund=True)  # no title, but a sum below zero
+    elif refund and account.has_both_signs:
+        sale = account_of(text, statements, refund=False)
+        if sale.is_paid_after_returns:
+            refund, account = False, sale  # only some things went back, or were struck out
     several = any(page.receipts > 1 for page in pages)
     receipt = _receipt(text, account, refund=refund or account.is_paid_back)
     return _with_reason(receipt, "several_receipts") if several else receipt

@@ -29,6 +29,8 @@ class Doubts:
     """Whether a row about the staff or the receipt's number ends the head too."""
     counts_are_items: bool = False
     """Whether an amount beside a word for a number of things is the price of a thing."""
+    rebates_are_items: bool = False
+    """Whether an amount above zero beside a word for a discount is the price of a thing."""
     sums_end_items: bool = False
     """Whether a row that says what all rows before it come to is their sum, whatever its label."""
     payment_ends_items: bool = False
@@ -39,6 +41,7 @@ PLAIN = Doubts()
 OTHER_WAYS = (
     Doubts(sums_end_items=True),
     Doubts(counts_are_items=True),
+    Doubts(rebates_are_items=True),
     Doubts(long_head=True),
     Doubts(sums_end_items=True, payment_ends_items=True),
     Doubts(long_head=True, counts_are_items=True, sums_end_items=True),
@@ -50,7 +53,7 @@ def item_rows(
     lines: Sequence[Line], statements: Sequence[Statement], doubts: Doubts
 ) -> Sequence[Line]:
     """The rows from the head of the table, or the first amount, to the first sum."""
-    start = next((n + 1 for n, line in enumerate(lines) if is_table_head(line)), 0)
+    start = _below_table_head(lines, statements)
     first = next((n for n in range(start, len(lines)) if lines[n].money), None)
     if first is None:
         return ()
@@ -60,6 +63,14 @@ def item_rows(
     after = _LATER_SUMS if not ends else _PAID if doubts.payment_ends_items else frozenset()
     ends += [s.line.index for s in statements if s.kind in after and s.line.index > first]
     return lines[max(start, first - 2) : min(ends)] if ends else ()
+
+
+def _below_table_head(lines: Sequence[Line], statements: Sequence[Statement]) -> int:
+    """The row below the heads of the items' columns; heads below a sum are those of the taxes."""
+    first = next((line.index for line in lines if line.money), 0)
+    total = next((s.line.index for s in statements if s.kind in SUMS), len(lines))
+    end = total if first < total else len(lines)
+    return next((n + 1 for n, line in enumerate(lines[:end]) if is_table_head(line)), 0)
 
 
 def is_sentence(line: Line) -> bool:

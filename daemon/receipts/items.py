@@ -161,7 +161,7 @@ class _Found:
 
     def _is_discount(self, line: Line, kind: Kind | None, amount: Printed) -> bool:
         if kind is Kind.DISCOUNT:
-            return True
+            return amount.value < 0 or not self.doubts.rebates_are_items
         return amount.value < 0 and not self.refund and "deposit" not in line.marks
 
     def _is_item_all_the_same(self, line: Line, kind: Kind | None, amount: Printed) -> bool:

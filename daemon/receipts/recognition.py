@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from daemon.receipts.dates import dates_in
+from daemon.receipts.lexicon import Mention
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
@@ -15,6 +16,10 @@ _PERHAPS_TOTALS = frozenset((Kind.AMOUNT, Kind.REFUND))
 _TITLE_WORDS = 2
 """Words that a title may have besides the one that says refund."""
 _TITLE_START = 6
+_NO_TITLE = frozenset(("footer", "not_date", "deposit"))
+"""What makes a row with a word for a refund a rule about refunds, or the return of a bottle."""
+_BESIDE_REFUND = frozenset(("document", "card", "wallet", "cash", "voucher", "total", "due"))
+"""What a title below the head may say besides; other words tell on which terms money goes back."""
 _LABEL_WORDS = 9
 """A row that has more words is a sentence about money, and states nothing."""
 _FEW_WORDS = 3
@@ -22,8 +27,12 @@ _KNOWN_SHARE = 0.5
 """The share of words that a row of more than a few must have from our lists to be a label."""
 _MOST_COLUMNS = 2
 """Amounts of a row that is still a label with its amount."""
+_TITLE = 2.0
+"""What a title says more than the same words further down."""
 _TITLE_ROWS = 3
 """Rows at the top in which a document says what it is."""
+_CARD = re.compile(r"[X*]{4,}[ -]?\d{4}(?!\d)|\bA0{5,}\d")
+"""The hidden number of a card, or the application on its chip: what a slip of its payment has."""
 _TRANSACTIONS = 3
 _PROSE_WORDS = 5
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -46,7 +55,8 @@ def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
     points += 1.0 if Kind.TAX in kinds or "tax_id" in marks else 0.0
     points += 0.5 if marks & {"document", "receipt_number"} else 0.0
     points += 0.5 if any(_is_dated(line) for line in text.lines) else 0.0
-    points += _column_points(text.lines) - _points_of_others(text.lines)
+    points += 1.0 if any(_CARD.search(line.folded) for line in text.lines) else 0.0
+    points += _column_points(text.lines) - _points_of_others(text.lines, statements)
     return points >= _ENOUGH
 
 
@@ -68,13 +78,20 @@ def _is_sentence(line: Line, words: Sequence[str]) -> bool:
     return sum(word in known for word in words) < _KNOWN_SHARE * len(words)
 
 
-def _points_of_others(lines: Sequence[Line]) -> float:
-    """What speaks for a letter, a list of transactions or a table of numbers."""
+def _points_of_others(lines: Sequence[Line], statements: Sequence[Statement]) -> float:
+    """What speaks for a letter, a list of transactions or a table of numbers.
+
+    Balances below a total are those of a customer's card.
+    """
+    total = next((s.line.index for s in statements if s.kind in _TOTALS), len(lines))
     others = [
-        (m.phrase, line) for line in lines for m in line.mentions if m.mark == "other_document"
+        (m.phrase, line)
+        for line in lines
+        for m in line.mentions
+        if m.mark == "other_document" and not (line.money and line.index > total)
     ]
     points = 1.5 * min(2, len({phrase for phrase, _ in others}))
-    points += 1.0 if any(line.index < _TITLE_ROWS for _, line in others) else 0.0
+    points += _TITLE if any(line.index < _TITLE_ROWS for _, line in others) else 0.0
     money = [line for line in lines if line.money]
     dated = sum(bool(_OWN_DATE.match(line.folded)) for line in money)
     points += 2.0 if dated >= _TRANSACTIONS and 2 * dated > len(money) else 0.0
@@ -109,18 +126,24 @@ def is_refund(lines: Sequence[Line]) -> bool:
     that may say either is a title only above the first amount.
     """
     first = next((line.index for line in lines if line.money), 0)
-    for line in lines:
-        if line.marks & {"footer", "not_date"}:
-            continue
-        for mention in line.mentions:
-            if mention.mark != "refund":
-                continue
-            meanings = {m.mark for m in line.mentions if m.start == mention.start}
-            if ("change" in meanings and line.index > first) or (
-                line.money and "due" not in meanings
-            ):
-                continue
-            others = len(line.folded.split()) - len(mention.phrase.split())
-            if mention.start <= _TITLE_START and (line.money or others <= _TITLE_WORDS):
-                return True
-    return False
+    return any(
+        _says_refund(line, mention, in_head=line.index <= first)
+        for line in lines
+        if not line.marks & _NO_TITLE
+        for mention in line.mentions
+        if mention.mark == "refund" and mention.start <= _TITLE_START
+    )
+
+
+def _says_refund(line: Line, mention: Mention, *, in_head: bool) -> bool:
+    """Whether a word for a refund is a title, or the label of the amount beside it."""
+    meanings = {m.mark for m in line.mentions if m.start == mention.start}
+    if line.money:
+        return "due" in meanings and ("change" not in meanings or in_head)
+    if "change" in meanings and not in_head:
+        return False
+    words = sum(any(map(str.isalnum, word)) for word in line.folded.split())
+    beside = [m for m in line.mentions if m.mark in _BESIDE_REFUND and not in_head]
+    phrases = {m.start: m.phrase for m in (*beside, mention)}.values()
+    others = words - sum(len(phrase.split()) for phrase in phrases)
+    return others <= (_TITLE_WORDS if in_head else 0)

@@ -88,6 +88,7 @@ _CURRENCIES = frozenset(("EUR", "EURO", "EUROS", "CHF", "RM", "USD", "GBP"))
 _MASK = re.compile(r"X{3,}")
 """What stands for the hidden digits of a card."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_NUMBERED = re.compile(r"(?<![\d.,])\d{1,3}\s?[(\[]?$")
 _SMALL = Decimal("0.50")
 
 
@@ -179,6 +180,7 @@ def _statement(
     in_summary: bool,
     below: bool = False,
 ) -> Statement | None:
+    mentions = _without_count(line, mentions)
     marks = frozenset(mention.mark for mention in mentions)
     value = amounts[-1].value if amounts else None
     kind = kind_of(mentions, value)
@@ -189,6 +191,14 @@ def _statement(
         return None
     label = " ".join(mention.phrase for mention in mentions)
     return Statement(kind, marks, label, amounts, line, in_summary, below)
+
+
+def _without_count(line: Line, mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+    """The label of a total without how many things it is for: `TOTAL FOR 3 ITEMS`."""
+    if not mentions or mentions[0].mark not in ("total", "due"):
+        return mentions
+    counts = [m for m in mentions if m.mark == "count" and _NUMBERED.search(line.folded[: m.start])]
+    return tuple(m for m in mentions if m not in counts)
 
 
 def _offers(line: Line, mentions: Sequence[Mention], amounts: Sequence[Printed]) -> bool:

@@ -35,7 +35,7 @@ def taxes_of(
     lines: Sequence[Line], statements: Sequence[Statement]
 ) -> tuple[tuple[TaxRate, ...], Field]:
     """The taxes by rate, and their sum."""
-    rows = _unique(_tax_rows(lines, statements))
+    rows = _unique(_without_sums(list(_tax_rows(lines, statements))))
     stated = [s for s in statements if s.kind is Kind.TAX and s.value is not None]
     if rows:
         total = sum((row.tax.amount for row in rows), Decimal(0))
@@ -63,7 +63,14 @@ def _stated_sum(stated: Sequence[Statement]) -> Field:
     return Field(money(value.value), 0.75, (value.place,))
 
 
-def _unique(rows: Iterator[_Row]) -> list[_Row]:
+def _without_sums(rows: Sequence[_Row]) -> Sequence[_Row]:
+    """The rows without the sum of them: where any has a rate, one that has none is the sum."""
+    rated = [row for row in rows if row.tax.rate is not None]
+    named = [row for row in rows if not row.line.marks & {"total", "due"}]
+    return rated or named or rows
+
+
+def _unique(rows: Sequence[_Row]) -> list[_Row]:
     """One row per rate: the fullest; a receipt often says the same twice."""
     best: dict[tuple[Decimal | None, Decimal], _Row] = {}
     for row in rows:
@@ -92,7 +99,7 @@ def _tax_rows(lines: Sequence[Line], statements: Sequence[Statement]) -> Iterato
         if not money or not (in_summary or taxed or _is_table_row(line)):
             continue
         lone = [r for r in _lone_rates(line) if r in marked or not marked] if in_summary else []
-        found = _row_of(line, money, list(line.rates) or lone, taxed=taxed)
+        found = _row_of(line, money, list(line.rates) or lone, taxed=taxed, in_summary=in_summary)
         if found is not None:
             yield _Row(line, found, len(money) > 1)
 
@@ -103,18 +110,32 @@ def _is_table_row(line: Line) -> bool:
 
 
 def _row_of(
-    line: Line, money: Sequence[Printed], rates: Sequence[Decimal], *, taxed: bool
+    line: Line,
+    money: Sequence[Printed],
+    rates: Sequence[Decimal],
+    *,
+    taxed: bool,
+    in_summary: bool,
 ) -> TaxRate | None:
     rates = [rate for rate in rates if rate <= _HIGHEST_RATE]
     for rate in rates:
         for net, tax, printed in _pairs(money):
             if _agree(rate, net, tax, sure=bool(line.rates) and len(money) == _FULL_ROW):
                 return TaxRate(rate, net if printed else None, tax)
+    if not line.rates and in_summary and len(money) == _FULL_ROW:
+        return _without_rate(money)
     if len(line.rates) == 1 and taxed and rates and len(money) == 1:
         if line.marks & {"total", "due"} and "contained" not in line.marks:
             return None
         return TaxRate(rates[0], None, money[0].value)
     return None
+
+
+def _without_rate(money: Sequence[Printed]) -> TaxRate | None:
+    """The tax of a row that prints net, tax and gross and no rate; in a table they must add up."""
+    tax, net, gross = sorted((amount.value for amount in money), key=abs)
+    likely = 0 < abs(tax) * 100 <= abs(net) * _HIGHEST_RATE
+    return TaxRate(None, net, tax) if likely and net + tax == gross else None
 
 
 def _lone_rates(line: Line) -> Iterator[Decimal]:

@@ -9,7 +9,7 @@ from daemon.receipts.lines import Line
 from daemon.receipts.model import NOT_FOUND, Field
 
 TIME = re.compile(
-    r"(?<![\d.,])(?<!\d:)([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?![\d])\s?(AM|PM|A\.M|P\.M)?"
+    r"(?<![\d.,])(?<!\d:)([01]?\d|2[0-4])\s?([:;.H])\s?([0-5]\d)(?:\s?[:;.]\s?([0-5]\d))?(?!\d|\.\d)\s?(AM|PM|A\.M|P\.M)?"
 )
 _MISREAD = re.compile(
     r"(?<![A-Z0-9])[0-2OIL|][0-9OQDILSB|](?::[0-5OIL|S][0-9OQDILSB|]){1,2}(?![A-Z0-9]|:)"

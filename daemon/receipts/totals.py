@@ -47,6 +47,7 @@ WEIGHTS: Mapping[str, float] = {
     "largest": 0.5,
     "below": -0.3,
     "one_rate": -1.0,
+    "remainder": -6.0,
 }
 _NOTHING = Decimal(0)
 _MOST_COMPARED = 40
@@ -146,7 +147,7 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
         if label is None:
             continue
         printed = statement.amounts[-1]
-        if printed.value == 0:
+        if printed.value == 0 and (label < A_LABEL or facts.items != 0):
             continue
         candidate = Candidate(printed.value, statement, printed, label)
         candidate.evidence["position"] = statement.line.index / count
@@ -211,12 +212,9 @@ def _weigh(
             evidence[name] = 1
         if value in facts.by_card and not _is_payment(candidate):
             evidence["paid_exactly"] = 1
-        if value in sums:
-            evidence["composed"] = 1
-        if value in facts.payments and (value in sums or value == facts.items):
-            evidence["proved"] = 1
-        if facts.items is not None and value == facts.items and candidate.label >= 2.0:
-            evidence["items"] = 1
+        _weigh_sums(candidate, facts, sums)
+        if _is_remainder(candidate, found, statements):
+            evidence["remainder"] = 1
         evidence["repeated"] = min(3, printed[abs(value)] - 1)
         if candidate.printed.mended:
             evidence["mended"] = 1
@@ -228,6 +226,17 @@ def _weigh(
                 evidence["extended_and_paid"] = 1
         if _rounded_sibling(candidate, found, facts.rounding):
             evidence["rounded_to_five"] = 1
+
+
+def _weigh_sums(candidate: Candidate, facts: Facts, sums: set[Decimal]) -> None:
+    """The evidence of what the parts and the items come to."""
+    value, evidence = candidate.value, candidate.evidence
+    if value in sums:
+        evidence["composed"] = 1
+    if value in facts.payments and (value in sums or value == facts.items):
+        evidence["proved"] = 1
+    if value in _items_and_rounded(facts) and candidate.label >= 2.0:
+        evidence["items"] = 1
 
 
 def _extended(
@@ -249,6 +258,30 @@ def _extended(
             continue
         between = [s for s in statements if above.line.index < s.line.index < own.line.index]
         if candidate.value - other.value in printed | _sums_of(between):
+            return True
+    return False
+
+
+def _items_and_rounded(facts: Facts) -> set[Decimal]:
+    """What the items come to, before and after a rounding that is printed."""
+    return set() if facts.items is None else {facts.items, facts.items + facts.rounding}
+
+
+def _is_remainder(
+    candidate: Candidate, found: Sequence[Candidate], statements: Sequence[Statement]
+) -> bool:
+    """Whether this is what a voucher or gift card further up left to be paid of the total."""
+    own = candidate.statement
+    if own is None:
+        return False
+    given = [s for s in statements if s.kind is Kind.VOUCHER and s.value]
+    for other in found[:_MOST_COMPARED]:
+        above = other.statement
+        if above is None or other.label < A_LABEL or other.value <= candidate.value:
+            continue
+        first, last = above.line.index, own.line.index
+        between = [abs(s.value or _NOTHING) for s in given if first < s.line.index < last]
+        if between and other.value - candidate.value == sum(between, _NOTHING):
             return True
     return False
 

@@ -160,6 +160,31 @@ def test_numbers_beside_a_date_in_cells_of_their_own_are_no_part_of_it() -> None
     assert (receipt.date.value, receipt.time.value) == ("2018-11-29", "06:13")
 
 
+@pytest.mark.parametrize("text", ["12 Mar 14:30", "12 March 14:30:05", "Sat 12. Mar 14:30"])
+def test_the_hour_is_no_year(text: str) -> None:
+    receipt = read("CORNER SHOP", text, *ROWS)
+    assert receipt.date.value is None
+    assert "no_date" in receipt.reasons
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Rechnung Nr. 44 vom 14.03.2023", "Zeitraum 10.03.2023 - 14.03.2023"),
+        ("Einfahrt 13.03.2023 22:15", "Bezahlt 14.03.2023 10:22"),
+        ("Anreise: 10.03.2023", "Abreise: 14.03.2023"),
+        ("Entry 13/03/2023 22:15", "Paid 14/03/2023 10:22"),
+    ],
+)
+def test_when_a_stay_began_is_not_when_it_was_paid(rows: tuple[str, str]) -> None:
+    assert read("CORNER SHOP", *rows, *ROWS).date.value == "2023-03-14"
+
+
+def test_a_date_in_the_row_of_an_item_is_less_likely_than_one_beside_a_time() -> None:
+    rows = ("CAKE 20/03/2023     3.00", "TOTAL     3.00", "CASH     3.00", "14/03/2023 10:22")
+    assert read("CORNER SHOP", *rows).date.value == "2023-03-14"
+
+
 def test_without_a_date_nothing_is_invented() -> None:
     receipt = read("CORNER SHOP", *ROWS)
     assert receipt.date.value is None

@@ -134,6 +134,62 @@ def test_a_word_for_a_refund_may_be_the_label_of_the_total() -> None:
     assert receipt.total.value == "-15.50"
 
 
+def test_a_thing_named_like_a_discount_is_an_item_where_the_sum_needs_it() -> None:
+    receipt = read(
+        "CORNER SHOP", "12/03/2024", "Latte     3.20", "MEAL DEAL MAIN     4.80", "Total     8.00"
+    )
+    assert [str(item.total) for item in receipt.items] == ["3.20", "4.80"]
+    assert (receipt.discount.value, receipt.reasons) == (None, ())
+
+
+@pytest.mark.parametrize("label", ["Total for 2 items", "TOTAL (2 ITEMS)", "Summe 2 Artikel"])
+def test_a_total_may_say_how_many_things_it_is_for(label: str) -> None:
+    receipt = read(
+        "CORNER SHOP", "12/03/2024", "Latte     3.20", "Scone     4.80", f"{label}     8.00"
+    )
+    assert (receipt.total.value, len(receipt.items), receipt.reasons) == ("8.00", 2, ())
+
+
+def test_the_sum_before_rounding_in_a_table_of_taxes_is_not_the_total() -> None:
+    receipt = read(
+        "Bakkerij Bart",
+        "2023-11-15 11:47",
+        "Jong belegen     2,36",
+        "Afronding     -0,01",
+        "TOTAAL EUR     2,35",
+        "9%     0,19     2,17     2,36",
+        "Totaal     2,17     0,19     2,36",
+    )
+    assert receipt.total.value == "2.35"
+
+
+def test_what_a_gift_card_leaves_to_be_paid_is_not_the_total() -> None:
+    receipt = read(
+        "CORNER SHOP",
+        "12/03/2024",
+        "Coat     25.00",
+        "TOTAL     25.00",
+        "GIFT CARD     10.00",
+        "BALANCE DUE     15.00",
+        "VISA     15.00",
+    )
+    assert receipt.total.value == "25.00"
+
+
+def test_a_coupon_may_leave_nothing_to_be_paid() -> None:
+    receipt = read(
+        "Drogerie Kron", "12.03.2024", "Seife     2,95", "Coupon     -2,95", "Summe 0,00"
+    )
+    assert (receipt.total.value, receipt.discount.value) == ("0.00", "2.95")
+
+
+def test_a_total_in_whole_euros_has_its_mark_behind_it() -> None:
+    assert (
+        read("Bar Pepe", "28013 Madrid", "14/03/2023", "Menú  12 €", "TOTAL  12 €").total.value
+        == "12.00"
+    )
+
+
 def test_a_page_with_several_receipts_says_so() -> None:
     source = page("SHOP", "12/03/2024", "TEA     2.00", "TOTAL     2.00", "CASH     2.00")
     assert "several_receipts" not in extract([source]).reasons

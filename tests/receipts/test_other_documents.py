@@ -118,6 +118,66 @@ OTHERS = {
         "VAT No GB 123456789",
     ),
     "a menu": ("MENU", "Burger   12.50", "Fries     4.50", "Cola      3.00", "Beer      5.50"),
+    "a statement of a bank in America": (
+        "Chase",
+        "Statement period 03/01/2024 - 03/31/2024",
+        "Beginning balance     $1,234.56",
+        "Deposits and additions     $2,000.00",
+        "Ending balance     $2,734.56",
+        "03/04 Card purchase Walmart     -45.67",
+        "03/12 Payroll     2,000.00",
+    ),
+    "a statement of a credit card": (
+        "VISA Credit Card Statement",
+        "Statement date 31/03/2024",
+        "Previous balance     £450.00",
+        "Purchases     £123.45",
+        "Minimum payment due     £25.00",
+        "Total amount due     £123.45",
+    ),
+    "a quotation": (
+        "QUOTATION",
+        "Acme Ltd",
+        "Quote No 1234",
+        "Date 14/03/2024",
+        "Widget     2     10.00     20.00",
+        "Gadget     1     30.00     30.00",
+        "Subtotal     50.00",
+        "VAT 20%     10.00",
+        "Total     60.00",
+    ),
+    "a German quotation": (
+        "Angebot Nr. 4711",
+        "Schreinerei Holz GmbH",
+        "14.03.2024",
+        "Tisch Eiche     1     850,00",
+        "Stuhl     4     120,00     480,00",
+        "Summe netto     1.330,00",
+        "MwSt 19%     252,70",
+        "Gesamtbetrag     1.582,70",
+        "Wir freuen uns auf Ihren Auftrag",
+    ),
+    "a budget": ("Budget 2024", "Rent     1,200.00", "Food     450.00", "Total     1,650.00"),
+    "a report of a laboratory": (
+        "Laboratory report",
+        "Date 14/03/2024",
+        "Hemoglobin     14.50     13.00",
+        "Total cholesterol     5.20     < 5.00",
+    ),
+    "what food consists of": (
+        "Nutrition Information",
+        "Per 100g     Per serving",
+        "Fat 12.50     3.75",
+        "Sugars 8.20     2.46",
+        "Total carbs 45.00",
+    ),
+    "a form about taxes": (
+        "Form 1040",
+        "Total income     45,000.00",
+        "Standard deduction     12,950.00",
+        "Taxable income     32,050.00",
+        "Tax     3,650.00",
+    ),
     "a timetable": ("Fahrplan", "Köln Hbf    12.30    12.45", "Bonn Hbf    12.55    13.10"),
 }
 
@@ -143,6 +203,32 @@ def test_an_invoice_with_a_salutation_is_still_a_receipt() -> None:
     )
     assert receipt.total.value == "36.00"
     assert receipt.reasons == ()
+
+
+@pytest.mark.parametrize(
+    "balances",
+    [
+        ("Alter Saldo     100,00", "Neuer Saldo     95,20"),
+        ("Previous balance     50.00", "Closing balance     45.20"),
+    ],
+)
+def test_balances_of_a_card_below_the_total_are_on_receipts(balances: tuple[str, str]) -> None:
+    receipt = read(
+        "Bäckerei Kron",
+        "12.03.2024",
+        "Brot     4,80",
+        "Summe     4,80",
+        "Karte     4,80",
+        *balances,
+    )
+    assert (receipt.total.value, receipt.reasons) == ("4.80", ())
+
+
+def test_a_slip_of_a_card_is_a_receipt_by_the_number_that_it_hides() -> None:
+    receipt = read(
+        "JOE'S DINER", "03/14/2023", "XXXXXXXXXXXX4821", "AMOUNT     $11.35", "TIP     ______"
+    )
+    assert (receipt.total.value, receipt.date.value) == ("11.35", "2023-03-14")
 
 
 def test_a_receipt_with_a_long_footer_is_a_receipt() -> None:

@@ -140,6 +140,36 @@ def test_the_sum_of_a_table_of_taxes_is_no_rate_of_its_own() -> None:
     assert receipt.tax.value == "1.79"
 
 
+def test_a_table_of_taxes_without_rates_tells_the_tax_where_its_rows_add_up() -> None:
+    receipt = read(
+        "KEDAI MAJU SDN BHD",
+        "14/03/2017",
+        "GULA     34.17",
+        "MEE     8.55",
+        "TOTAL     42.72",
+        "GST Summary     Amount(RM)     Tax(RM)     Total",
+        "SR     40.30     2.42     42.72",
+    )
+    assert [(tax.rate, str(tax.net), str(tax.amount)) for tax in receipt.taxes] == [
+        (None, "40.30", "2.42")
+    ]
+    assert receipt.tax.value == "2.42"
+
+
+def test_the_heads_of_a_table_of_taxes_do_not_begin_the_items() -> None:
+    receipt = read(
+        "Continente Bom Dia",
+        "12/03/2024",
+        "Leite     4,00",
+        "Sopa     6,00",
+        "TOTAL     10,00",
+        "Taxa     Preço     Valor     Total",
+        "23%     8,13     1,87     10,00",
+    )
+    assert [item.description for item in receipt.items] == ["Leite", "Sopa"]
+    assert receipt.merchant.value == "Continente Bom Dia"
+
+
 def test_a_tax_number_with_points_is_no_amount() -> None:
     receipt = read(
         "Eetcafé De Zwaan",
