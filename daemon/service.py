@@ -30,6 +30,7 @@ from daemon.observing.systemd import Notifier
 from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
+from daemon.pipeline.work_folders import refuse_leaving, work_folders
 from daemon.signals import REQUESTS, Signals
 
 _SHOW_EVERY = 1.0
@@ -128,11 +129,18 @@ class Service:
                 if rebuilt is not None:
                     self._log.emit(Event.LEDGER_REBUILT, **rebuilt.facts)
                 self._ends_before = _totals(self._store)
+                self._refuse_leaving(self.config)
                 self._make_pipeline()
                 with Signals(self.signalled):
                     return self._work(ready, work, judge)
             finally:
                 self._store.close()
+
+    def _refuse_leaving(self, config: Config) -> None:
+        refuse_leaving(self._store, self._state.work_folders(), routes_of(config))
+
+    def _note_work_folders(self) -> None:
+        self._state.note_work_folders(work_folders(routes_of(self.config)))
 
     def _make_pipeline(self) -> None:
         teller = Teller(self._log, self._metrics, self._clock)
@@ -155,6 +163,7 @@ class Service:
         endpoint = self._open_endpoint()
         try:
             self._pipeline.make_folders()
+            self._note_work_folders()
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)
             _spare_the_collector()
@@ -352,6 +361,7 @@ class Service:
             config = load(self._path)
             if config.state != self.config.state:
                 raise LedgerError("state_moved", "`state` cannot change while running; restart")
+            self._refuse_leaving(config)
             crashpoint("reload.loaded")
             self._pipeline.reload(config)
             crashpoint("reload.rerouted")
@@ -359,6 +369,7 @@ class Service:
             self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
         else:
             self.config = config
+            self._note_work_folders()
             self._inboxes.follow(config)
             self._tell_what_is_unsafe()
             crashpoint("reload.followed")

@@ -7,14 +7,14 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from daemon.clock import Clock
 from daemon.config.rights import writers
 from daemon.errors import AlreadyRunningError, EnvironmentFaultError, LedgerError
-from daemon.files import environment_fault, lock_exclusively, make_folder
+from daemon.files import environment_fault, lock_exclusively, make_folder, write_durably
 from daemon.jobs.replacing import LEDGER
 from daemon.jobs.soundness import damage, damaged
 from daemon.jobs.sqlite_store import SqliteJobStore
@@ -24,6 +24,7 @@ from daemon.signals import NUDGE
 _LOCK = "lock"
 _RUNTIME = "runtime.json"
 _SUSPECT = "suspect"
+_WORK = "work.json"
 _TRIES = 5
 _MOMENT = 0.02
 
@@ -166,6 +167,22 @@ class StateFolder:
         with contextlib.suppress(OSError):
             temporary.write_text(json.dumps(facts), "utf-8")
             temporary.replace(target)
+
+    def work_folders(self) -> dict[str, str]:
+        """The work folder that each inbox had last, where that was noted."""
+        try:
+            noted = json.loads((self.path / _WORK).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return noted if isinstance(noted, dict) else {}
+
+    def note_work_folders(self, folders: Mapping[str, str]) -> None:
+        """Note the work folder of each inbox, beside those of inboxes that are no longer there."""
+        before = self.work_folders()
+        noted = {**before, **folders}
+        if noted != before:
+            with contextlib.suppress(OSError):  # on a full disk they are noted by the next start
+                write_durably(os.fsencode(self.path / _WORK), json.dumps(noted).encode())
 
     def read_runtime(self) -> dict[str, Any] | None:
         """What the running daemon last left; None where there is nothing to be read."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.config.model import Config
-from daemon.errors import EnvironmentFaultError, Fault
+from daemon.errors import Fault
 from daemon.fetching.fetch import Fetcher
 from daemon.jobs.model import ENDS
 from daemon.jobs.store import JobStore
@@ -23,7 +23,6 @@ from daemon.pipeline.preparing import Preparing
 from daemon.pipeline.progress import ProgressTable
 from daemon.pipeline.reading import Reading, reading_pool
 from daemon.pipeline.respite import Respite
-from daemon.pipeline.restoring import ids_in_work
 from daemon.pipeline.route import Route
 from daemon.pipeline.telling import Teller
 from daemon.pipeline.workers import WorkerPool
@@ -135,8 +134,7 @@ class Pipeline:
         The number of workers and the OCR engine stay until the next start.
         """
         routes = routes_of(config)
-        for name, route in routes.items():
-            self._check_work(name, route)
+        for route in routes.values():
             route.places.make()
         outlets = self._opening.open(config)
         self._routes = routes
@@ -147,18 +145,6 @@ class Pipeline:
         # Deliveries under way hold their destination; idle connections are all that closes here.
         for outlet in old.values():
             outlet.destination.close()
-
-    def _check_work(self, inbox: str, route: Route) -> None:
-        """Raise EnvironmentFaultError where files in an inbox's work/ would be left behind."""
-        old = self._routes.get(inbox)
-        if old is None or old.places.work == route.places.work:
-            return
-        if number := len(ids_in_work(old.places)):
-            raise EnvironmentFaultError(
-                "work_moved",
-                f"{number} files of inbox {inbox} are in {os.fsdecode(old.places.work)}; let them "
-                "come to their end before another folder takes its place, or keep it as `work`",
-            )
 
     def stop(self, timeout: float) -> bool:
         """Finish what is under way within `timeout` seconds, then end the rest, which stays queued.

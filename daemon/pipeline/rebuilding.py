@@ -100,7 +100,7 @@ def _rebuild(
     store = SqliteJobStore(place, clock, limits)
     store.close()
     try:
-        ids = [job for route in routes.values() for job in ids_in_work(route.places)]
+        ids = [job for route in routes.values() for job in ids_in_work(route.places.work)]
         salvaged = salvage(folder / LEDGER, place, ids) if (folder / LEDGER).exists() else 0
         crashpoint("rebuild.salvaged")
         store = SqliteJobStore(place, clock, limits)

@@ -73,7 +73,7 @@ def lying_in_work(store: JobStore, routes: Routes) -> Iterator[Job]:
     for inbox, route in sorted(routes.items(), key=lambda item: item[1].places.keep):
         if route.places.work not in seen:
             seen.add(route.places.work)
-            for name in ids_in_work(route.places):
+            for name in ids_in_work(route.places.work):
                 row = store.get(name)
                 if row is None and not is_awaited(store, name.encode()):
                     yield adopted(name, inbox, route.places)
@@ -81,10 +81,10 @@ def lying_in_work(store: JobStore, routes: Routes) -> Iterator[Job]:
                     yield replace(row, claimed=True, state=State.QUEUED)
 
 
-def ids_in_work(places: Places) -> list[str]:
-    """The ids of jobs whose files are in work/."""
+def ids_in_work(work: bytes) -> list[str]:
+    """The ids of jobs whose files are in a work folder."""
     try:
-        names = os.listdir(places.work)
+        names = os.listdir(work)
     except OSError:
         return []
     return sorted(name.decode() for name in names if is_job_id(name))

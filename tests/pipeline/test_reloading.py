@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
+from daemon.errors import EnvironmentFaultError
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
@@ -109,3 +113,25 @@ def test_no_reload_leaves_files_behind_in_work(tmp_path: Path) -> None:
             daemon.drop("b.bin", b"later")
             daemon.wait_for(State.DONE, 2)
             assert _agrees(daemon)
+
+
+def test_no_restart_leaves_files_behind_in_work(tmp_path: Path) -> None:
+    """It is refused, until somebody has moved them into the new one."""
+    closed = Closed()
+    with Receiver(otherwise=closed) as receiver:
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
+        with daemon:
+            daemon.drop("a.bin")
+            wait_until(lambda: daemon.work.is_dir() and os.listdir(daemon.work), "the claim")
+        daemon = Daemon(tmp_path, inbox=f"{DELIVER}\nwork: elsewhere", rest=http(receiver.url))
+        with pytest.raises(EnvironmentFaultError, match=r"1 files of inbox box are in .*/work"):
+            daemon.start()
+        daemon = Daemon(tmp_path, inbox=f"{DELIVER}\nwork: elsewhere", rest=http(receiver.url))
+        closed.opened.set()
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        for name in os.listdir(daemon.work):
+            (daemon.work / name).rename(tmp_path / "elsewhere" / name)
+        with daemon:
+            daemon.wait_for(State.DONE)
+            assert _agrees(daemon)
+        assert receiver.contents == {sha256(b"content").hexdigest()}
