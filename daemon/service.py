@@ -15,7 +15,7 @@ from daemon.config.load import load
 from daemon.config.model import Config
 from daemon.config.unsafe import unsafe
 from daemon.crashpoints import crashpoint
-from daemon.errors import ConfigError, EnvironmentFaultError, LedgerError
+from daemon.errors import AlreadyRunningError, ConfigError, EnvironmentFaultError, LedgerError
 from daemon.inboxes import Inboxes
 from daemon.jobs.model import ENDS, State
 from daemon.jobs.state_folder import StateFolder
@@ -30,7 +30,7 @@ from daemon.observing.systemd import Notifier
 from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
-from daemon.pipeline.work_folders import refuse_leaving, work_folders
+from daemon.pipeline.work_folders import WorkFolders
 from daemon.signals import REQUESTS, Signals
 
 _SHOW_EVERY = 1.0
@@ -129,18 +129,13 @@ class Service:
                 if rebuilt is not None:
                     self._log.emit(Event.LEDGER_REBUILT, **rebuilt.facts)
                 self._ends_before = _totals(self._store)
-                self._refuse_leaving(self.config)
+                self._work_folders = WorkFolders(self._state, self._store)
+                self._work_folders.refuse(routes_of(self.config))
                 self._make_pipeline()
                 with Signals(self.signalled):
                     return self._work(ready, work, judge)
             finally:
                 self._store.close()
-
-    def _refuse_leaving(self, config: Config) -> None:
-        refuse_leaving(self._store, self._state.work_folders(), routes_of(config))
-
-    def _note_work_folders(self) -> None:
-        self._state.note_work_folders(work_folders(routes_of(self.config)))
 
     def _make_pipeline(self) -> None:
         teller = Teller(self._log, self._metrics, self._clock)
@@ -163,7 +158,7 @@ class Service:
         endpoint = self._open_endpoint()
         try:
             self._pipeline.make_folders()
-            self._note_work_folders()
+            self._work_folders.keep(routes_of(self.config))
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)
             _spare_the_collector()
@@ -361,15 +356,15 @@ class Service:
             config = load(self._path)
             if config.state != self.config.state:
                 raise LedgerError("state_moved", "`state` cannot change while running; restart")
-            self._refuse_leaving(config)
+            self._work_folders.refuse(routes_of(config))
             crashpoint("reload.loaded")
             self._pipeline.reload(config)
             crashpoint("reload.rerouted")
-        except (ConfigError, EnvironmentFaultError) as error:
+        except (ConfigError, EnvironmentFaultError, AlreadyRunningError) as error:
             self._log.emit(Event.DAEMON_RELOADED, ok=False, code=error.code, message=error.message)
         else:
             self.config = config
-            self._note_work_folders()
+            self._work_folders.keep(routes_of(config))
             self._inboxes.follow(config)
             self._tell_what_is_unsafe()
             crashpoint("reload.followed")

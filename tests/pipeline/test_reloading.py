@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import EnvironmentFaultError
+from daemon.errors import AlreadyRunningError, EnvironmentFaultError
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
@@ -135,3 +135,42 @@ def test_no_restart_leaves_files_behind_in_work(tmp_path: Path) -> None:
             daemon.wait_for(State.DONE)
             assert _agrees(daemon)
         assert receiver.contents == {sha256(b"content").hexdigest()}
+
+
+def test_two_daemons_share_no_inbox(tmp_path: Path) -> None:
+    """With state folders of their own neither would know what the other has taken."""
+
+    def second() -> Daemon:
+        daemon = Daemon(tmp_path)
+        text = daemon.config_path.read_text().replace("state: state", "state: second")
+        daemon.config_path = tmp_path / "second.yaml"
+        daemon.config_path.write_text(text)
+        return daemon
+
+    with Daemon(tmp_path) as first:
+        first.drop("a.bin")
+        first.wait_for(State.DONE)
+        with pytest.raises(AlreadyRunningError, match=r"its state folder is .*/state\) works in"):
+            second().start()
+        assert os.listdir(first.work) == []
+    with second():
+        pass
+
+
+def test_an_inbox_that_one_daemon_no_longer_has_may_be_another_ones(tmp_path: Path) -> None:
+    """Whether it went by a reload or by a restart."""
+    (tmp_path / "other").mkdir()
+    first = Daemon(tmp_path)
+    text = first.config_path.read_text()
+    second = tmp_path / "second.yaml"
+    second.write_text(text.replace("state: state", "state: second"))
+    with first:
+        first.config_path.write_text(text.replace("path: inbox", "path: other\n    work: w"))
+        assert _reload(first)["ok"]
+        daemon = Daemon(tmp_path)
+        first.config_path.write_text(text.replace("path: inbox", "path: other\n    work: w"))
+        daemon.config_path = second
+        with daemon:
+            first.config_path.write_text(text)
+            told = _reload(first)
+            assert (told["ok"], told["code"]) == (False, "inbox_taken")
