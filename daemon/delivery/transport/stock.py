@@ -195,6 +195,8 @@ class _FinalAnswer(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
+    """A connection that a watch can break off, whatever it is doing."""
+
     response_class = _FinalAnswer
 
     def connect(self) -> None:
@@ -210,20 +212,8 @@ class _Connection(HTTPConnection):
         return super().getresponse()
 
 
-class _EncryptedConnection(HTTPSConnection):
-    response_class = _FinalAnswer
-
-    def connect(self) -> None:
-        _regard(self)
-        super().connect()
-
-    def request(self, *args: Any, **options: Any) -> None:
-        _regard(self)
-        super().request(*args, **options)
-
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        _regard(self)
-        return super().getresponse()
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    """The same over TLS: each `super()` above comes to that of HTTPSConnection."""
 
 
 class _Pool(HTTPConnectionPool):
