@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.jobs.model import State
 from daemon.observing.events import Event
 from tests.crowding import Crowding
 from tests.receiver import Receiver, ok, status
-from tests.running import Daemon, http
+from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
 DELIVER = "deliver: [server]"
@@ -17,7 +18,7 @@ DELIVER = "deliver: [server]"
 
 def test_the_number_is_found_shown_and_kept_over_a_restart(tmp_path: Path) -> None:
     """No file pays for the search with an attempt; the next start begins with what was found."""
-    server = Crowding(3, 0.02)
+    server = Crowding(3, 0.05)  # long beside what a busy machine adds
     with Receiver(otherwise=server.reply) as receiver:
         rest = "workers: 12\n" + http(receiver.url, "    concurrency: {max: 12}\n")
         daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
@@ -47,9 +48,6 @@ def test_a_server_that_asks_for_a_rest_gets_it_from_every_file(tmp_path: Path) -
         with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
             for number in range(10):
                 daemon.drop(f"{number}.bin", b"%d" % number)
-            wait_until(
-                lambda: daemon.service._pipeline.lanes()["server"]["paused_for"], "the pause"
-            )
             daemon.wait_for(State.DONE, 10)
             assert len(daemon.log.of(Event.DELIVERY_ATTEMPT_FAILED)) == 1
         assert len(receiver.requests) == 11
@@ -57,7 +55,7 @@ def test_a_server_that_asks_for_a_rest_gets_it_from_every_file(tmp_path: Path) -
 
 def test_a_stop_does_not_wait_for_the_end_of_a_rest(tmp_path: Path) -> None:
     """What waits goes back to the queue and is delivered by the next daemon."""
-    with Receiver(status(429, Retry_After="30"), otherwise=ok()) as receiver:
+    with Receiver(status(429, Retry_After="60"), otherwise=ok()) as receiver:
         extra = "    concurrency: {max: 1}\n"
         rest = http(receiver.url, extra).replace("max: 50ms", "max: 60s")
         daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
@@ -68,7 +66,7 @@ def test_a_stop_does_not_wait_for_the_end_of_a_rest(tmp_path: Path) -> None:
                 lambda: daemon.service._pipeline.lanes()["server"]["paused_for"], "the pause"
             )
             began = time.monotonic()
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 30
         assert len(receiver.requests) == 1
         with daemon:
             daemon.wait_for(State.DONE, 5)
@@ -114,7 +112,8 @@ def test_a_reload_mends_a_destination_that_was_down(tmp_path: Path) -> None:
     usual = "retry: {attempts: 3, initial: 10ms, max: 50ms, give_up_after: 1h}"
     with Receiver() as new:
         rest = http("http://127.0.0.1:1/").replace(usual, slow)
-        with Daemon(tmp_path, inbox=DELIVER, rest=rest) as daemon:
+        limits = replace(QUICK, park_max=600.0)
+        with Daemon(tmp_path, inbox=DELIVER, rest=rest, limits=limits) as daemon:
             for number in range(3):
                 daemon.drop(f"{number}.bin", b"%d" % number)
             daemon.wait_for(State.PARKED, 3)

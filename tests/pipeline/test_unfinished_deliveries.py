@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from daemon.jobs.changes import CancelRequested, TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
 from daemon.pipeline import outlets
-from tests.running import Daemon, http
+from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
 
 CUT = DeliveryError("connection_reset", "cut")
@@ -107,8 +108,9 @@ def test_a_job_that_is_cancelled_while_it_waits_is_taken_away(
 ) -> None:
     """Also where no step of it is under way."""
     destinations["a"] = Stepwise("a", 99)
-    retry = "{attempts: 1, initial: 10s, max: 60s}"
-    with Daemon(tmp_path, inbox="deliver: [a]", rest=config("a", retry=retry)) as daemon:
+    rest = config("a", retry="{attempts: 1, initial: 10s, max: 600s}")
+    limits = replace(QUICK, park_max=600.0)
+    with Daemon(tmp_path, inbox="deliver: [a]", rest=rest, limits=limits) as daemon:
         daemon.drop("r.bin")
         wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "a parked job")
         (job,) = daemon.jobs()
