@@ -65,12 +65,12 @@ def test_times_for_people(seconds: float, said: str) -> None:
 
 @pytest.fixture
 def config(written: Written) -> Iterator[Path]:
-    """A destination that takes a second for each of two files with markup in their names."""
+    """A destination that takes two seconds for two files with markup in their names."""
     with Receiver() as receiver:
         path = written(
             "state: state\ninboxes:\n  receipts:\n    path: inbox\n    read: none\n"
             "    accept: ['*/*']\n    settle: 100ms\n    deliver: [web]\n"
-            f"destinations:\n  web: {{type: http, url: '{receiver.url}', bandwidth: 800KB/s}}\n"
+            f"destinations:\n  web: {{type: http, url: '{receiver.url}', bandwidth: 400KB/s}}\n"
         )
         for name in (b"[bold]a.bin", b"b\x1b[2J.bin"):
             (path.parent / "inbox" / name.decode()).write_bytes(name * 50_000)

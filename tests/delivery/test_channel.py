@@ -44,7 +44,7 @@ def test_an_answer_in_pieces_is_acknowledged_between_them(pieces: tuple[bytes, .
             server.recv(1000)
             server.sendall(pieces[0])
             for piece in pieces[1:]:
-                assert client.acknowledged.wait(20)
+                assert client.acknowledged.wait(60)
                 server.sendall(piece)
             server.recv(1)
 

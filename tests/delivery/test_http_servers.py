@@ -123,7 +123,7 @@ def test_nginx_limits_requests(nginx: Nginx, tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     destination.close()
     refused = [error for error in outcomes if error is not None]
     assert len(outcomes) == 6

@@ -83,7 +83,7 @@ def deliver_with_kill(port: int, folder: Path, side: BucketSide) -> int:
             wait_until(done.exists, lambda: (folder / "log").read_text()[-2000:], 240)
         finally:
             second.send_signal(signal.SIGTERM)
-            assert second.wait(30) == 0
+            assert second.wait(60) == 0
         return sent()
 
 

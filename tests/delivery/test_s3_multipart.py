@@ -181,7 +181,7 @@ def test_no_more_is_under_way_than_a_crash_may_cost(
     sending.start()
     wait_until(lambda: progress.seen[-1:] == [reached], lambda: f"{reached}: {progress.seen[-1:]}")
     stop.set()
-    sending.join(20)
+    sending.join(60)
     assert max(progress.seen) == reached
     assert len(began) == parts
 

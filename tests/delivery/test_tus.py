@@ -328,7 +328,7 @@ class TestOddAnswers:
 
         def think(handler: Handler) -> None:
             stop.set()
-            released.wait(10)
+            released.wait(60)
 
         receiver.do_instead("POST", think)
         destination = tus_destination(receiver.url, timeout={"connect": "2s", "read": "60s"})

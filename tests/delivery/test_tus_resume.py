@@ -72,7 +72,7 @@ def test_kill_in_the_middle(servers: Servers, tmp_path: Path) -> None:
         again = start(config)
         wait_until((tmp_path / "done" / "large.bin").exists, "the file to be done", 60)
         again.terminate()
-        assert again.wait(20) == 0
+        assert again.wait(60) == 0
         total = sent()
     (kept,) = file_store_kept(uploads)
     assert (kept.name, kept.sha256) == ("large.bin", expected)

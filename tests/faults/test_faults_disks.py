@@ -165,7 +165,7 @@ def injected(thread: str, calls: str, code: str) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(60)
 
 
 def _traced(number: int | None) -> bool:

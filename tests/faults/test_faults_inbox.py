@@ -178,7 +178,7 @@ class Fenced:
 
     def wait(self, pid: int) -> int:
         """Wait for the end of a process; returns its exit code."""
-        return self._processes.pop(pid).wait(30)
+        return self._processes.pop(pid).wait(60)
 
 
 @pytest.mark.reliability(

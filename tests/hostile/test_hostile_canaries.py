@@ -202,7 +202,7 @@ def test_no_canary_gets_out(world: World, outcome: Outcome) -> None:
         told = [_said(world, *words) for words in COMMANDS]
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait(30)
+        daemon.wait(60)
     assert daemon.returncode == 0, _log(world)
     (world.folder / "told.txt").write_text("".join(told))
     found = sought(world.folder)

@@ -17,7 +17,7 @@ from daemon.jobs.model import ENDS, State
 from daemon.jobs.state_folder import StateFolder
 from tests.receiver import Receiver
 from tests.reliability.world import Starter
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 _CONFIG = """\
 state: state
@@ -111,7 +111,7 @@ class Arrivals:
             ledger.close()
         return states <= ENDS
 
-    def check(self, seconds: float = 20.0, *, left: Iterable[str | bytes] = ()) -> None:
+    def check(self, seconds: float = PATIENCE, *, left: Iterable[str | bytes] = ()) -> None:
         """All that is expected has come through once, and nothing more comes of a second start.
 
         `left` are the names that must still be in the inbox.

@@ -128,7 +128,7 @@ def _running(command: list[str], log: Path, port: int) -> Iterator[None]:
         # It has children of its own, one for each connection.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 15)
-        process.wait(20)
+        process.wait(60)
 
 
 def _answers(port: int) -> bool:
