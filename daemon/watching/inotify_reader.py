@@ -12,10 +12,12 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from typing import Any
 
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
 
 _ABOUT_WATCHES = InotifyConstants.IN_Q_OVERFLOW | InotifyConstants.IN_IGNORED
+_OVERFLOW, _FOLDER = InotifyConstants.IN_Q_OVERFLOW, InotifyConstants.IN_ISDIR
 _HEADER = struct.Struct("iIII")  # struct inotify_event without its name
 _BUFFER = 65_536
 _RAPID = 0.001
@@ -76,20 +78,20 @@ class InotifyReader(InotifyFD):
 
 def _merged(buffer: bytes) -> list[InotifyEvent]:
     """The events in a buffer, one for each file; what is said of folders stays in its order."""
-    events: dict[tuple[int, bytes], InotifyEvent] = {}
+    events: dict[tuple[int, bytes], tuple[Any, Any, int, bytes]] = {}
     singles = itertools.count()
-    at = 0
-    while at < len(buffer):
+    at, whole = 0, len(buffer)
+    while at < whole:
         wd, mask, cookie, length = _HEADER.unpack_from(buffer, at)
-        end = at + _HEADER.size + length
-        name = buffer[at + _HEADER.size : end].rstrip(b"\0")
-        at = end
-        if wd == -1 and not mask & InotifyConstants.IN_Q_OVERFLOW:
+        begin = at + _HEADER.size
+        at = begin + length
+        name = buffer[begin:at].rstrip(b"\0")
+        if wd == -1 and not mask & _OVERFLOW:
             continue
-        alone = not name or mask & InotifyConstants.IN_ISDIR
+        alone = not name or mask & _FOLDER
         key = (wd, b"/%d" % next(singles)) if alone else (wd, name)
         before = events.pop(key, None)
         if before is not None:
-            mask |= before.mask
-        events[key] = InotifyEvent(wd, mask, cookie, name)
-    return list(events.values())
+            mask |= before[1]
+        events[key] = wd, mask, cookie, name
+    return [InotifyEvent(*event) for event in events.values()]

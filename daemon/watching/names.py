@@ -29,7 +29,7 @@ class Selection:
 
     def excludes(self, name: bytes) -> bool:
         """Whether a file or folder of this name is left alone whatever else holds."""
-        if _NEVER.fullmatch(name):
+        if name.startswith(b".") and _NEVER.fullmatch(name):
             return True
         return self._exclude is not None and bool(
             self._exclude.match(name.decode("utf-8", "surrogateescape"))
@@ -41,7 +41,9 @@ class Selection:
         Exclude patterns hold for its name and for each folder on the way, include patterns for its
         name.
         """
-        *folders, name = path.split(b"/")
-        if self._include is None or any(map(self.excludes, folders)) or self.excludes(name):
+        folders, _, name = path.rpartition(b"/")
+        if self._include is None or self.excludes(name):
+            return False
+        if folders and any(map(self.excludes, folders.split(b"/"))):
             return False
         return bool(self._include.match(name.decode("utf-8", "surrogateescape")))
