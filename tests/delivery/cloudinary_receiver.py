@@ -106,7 +106,7 @@ class CloudinaryReceiver:
     @property
     def contents(self) -> list[bytes]:
         """What every asset holds."""
-        return [asset.content for asset in self.assets.values()]
+        return [asset.content for asset in list(self.assets.values())]
 
     def instead(
         self, status: int, message: str | None = None, body: bytes = b"", **headers: str

@@ -107,9 +107,14 @@ class Passing:
         raise HungUpError
 
     def reset(self) -> None:
-        """Break the client's connection off; the server still gets what was sent, then the end."""
-        self._client.break_off()
+        """Break the client's connection off; the server still gets what was sent, then the end.
+
+        The client hears of it once the server is done, or its next attempt would race with this
+        one at a busy server.
+        """
         self._server.half_close()
+        self._server.await_word()
+        self._client.break_off()
         raise HungUpError
 
     def hold(self) -> None:
@@ -349,6 +354,10 @@ class _Side:
             self.socket.sendall(data)
         except OSError as error:
             raise HungUpError from error
+
+    def await_word(self) -> None:
+        """Wait until something arrives, an end too, but no longer than any client would."""
+        self._poll.poll(1000)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent."""

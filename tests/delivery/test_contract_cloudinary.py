@@ -52,7 +52,7 @@ class CloudinarySide(ServerSide):
     def kept(self) -> list[Kept]:
         return [
             Kept(asset.filename, len(asset.content), hashlib.sha256(asset.content).hexdigest())
-            for asset in self.receiver.assets.values()
+            for asset in list(self.receiver.assets.values())
         ]
 
     def as_named(self, name: str) -> str:

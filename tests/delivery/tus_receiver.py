@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class TusReceiver:
             self.offer["Tus-Checksum-Algorithm"] = checksums
         if largest is not None:
             self.offer["Tus-Max-Size"] = str(largest)
+        self._numbers = itertools.count(1)
         self._instead: list[tuple[str, Answering]] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -102,7 +104,7 @@ class TusReceiver:
     @property
     def contents(self) -> list[bytes]:
         """What every complete upload holds."""
-        return [bytes(held.content) for held in self.uploads.values() if held.complete]
+        return [bytes(held.content) for held in list(self.uploads.values()) if held.complete]
 
     def methods(self) -> list[str]:
         """The methods of the requests so far."""
@@ -122,6 +124,13 @@ class TusReceiver:
         """Leave the next request of a method to a function."""
         with self._lock:
             self._instead.append((method, answering))
+
+    def admit(self, held: Held) -> str:
+        """Take in a new upload; gives its number, which no other has or had."""
+        with self._lock:
+            number = next(text for text in map(str, self._numbers) if text not in self.uploads)
+            self.uploads[number] = held
+        return number
 
     def next_instead(self, method: str) -> Answering | None:
         with self._lock:
@@ -215,9 +224,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def create(self, at_most: int | None = None) -> None:
         """Begin an upload, with what comes along, or the first `at_most` bytes of that."""
-        number = str(len(self.site.uploads) + 1)
         held = Held(int(self.headers["Upload-Length"]), self.headers.get("Upload-Metadata", ""))
-        self.site.uploads[number] = held
+        number = self.site.admit(held)
         self.read_body(held.content.extend)
         del held.content[len(held.content) if at_most is None else at_most :]
         headers = {"Location": f"/files/{number}", **self.standing(held)}
@@ -248,8 +256,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(204, self.standing(held))
 
     def remove(self, held: Held) -> None:
-        del self.site.uploads[self.path.rpartition("/")[2]]
-        self.answer(204, {})
+        gone = self.site.uploads.pop(self.path.rpartition("/")[2], None)
+        self.answer(204 if gone else 404, {})
 
     def standing(self, held: Held) -> dict[str, str]:
         facts = {"Upload-Offset": str(len(held.content))}

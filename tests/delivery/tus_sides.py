@@ -120,6 +120,6 @@ class StandInSide(TusSide):
     def kept(self) -> list[Kept]:
         return [
             Kept(held.named["filename"], held.length, hashlib.sha256(held.content).hexdigest())
-            for held in self._receiver.uploads.values()
+            for held in list(self._receiver.uploads.values())
             if held.complete
         ]
