@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon import __version__
 from daemon.clock import Clock, SystemClock, iso
@@ -21,7 +22,6 @@ from daemon.jobs.model import ENDS, State
 from daemon.jobs.state_folder import StateFolder
 from daemon.jobs.store import JobStore
 from daemon.limits import DEFAULT, Limits
-from daemon.observing.endpoint import Endpoint
 from daemon.observing.events import Event
 from daemon.observing.health import Health, Proof, assess
 from daemon.observing.log import EventLog
@@ -32,6 +32,9 @@ from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
 from daemon.pipeline.work_folders import WorkFolders
 from daemon.signals import REQUESTS, Signals
+
+if TYPE_CHECKING:
+    from daemon.observing.endpoint import Endpoint
 
 _SHOW_EVERY = 1.0
 _SHOW_LONGER = 2 * _SHOW_EVERY
@@ -192,6 +195,8 @@ class Service:
     def _open_endpoint(self) -> Endpoint | None:
         if self.config.metrics is None:
             return None
+        from daemon.observing.endpoint import Endpoint  # noqa: PLC0415  # slow, and not for all
+
         return Endpoint(
             self.config.metrics.listen,
             lambda: self._metrics.render(self._store.counts()),

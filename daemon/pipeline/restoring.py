@@ -17,7 +17,6 @@ from daemon.pipeline.places import Places
 from daemon.pipeline.route import Route
 from daemon.sidecar.names import SUFFIX, sidecar_name
 from daemon.sidecar.read import DamagedSidecarError, read
-from daemon.sidecar.restore import job_of
 from daemon.validation.kinds import usual_extension
 from daemon.validation.media_type import HEAD, detect
 
@@ -44,6 +43,8 @@ def told_by_sidecars(store: JobStore, routes: Routes, since: float = 0.0) -> Ite
 
 def told_by(sidecar: bytes, root: bytes, label: str, store: JobStore, routes: Routes) -> Job | None:
     """The job of one sidecar, None where the ledger knows as much or the sidecar is not whole."""
+    from daemon.sidecar.restore import job_of  # noqa: PLC0415  # slow, and seldom needed
+
     try:
         facts = read(sidecar)
         row = _row(store, facts.get("job"))
