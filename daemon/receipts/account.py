@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from daemon.receipts.arithmetic import ITEMS_SUM, Parts, checks_of, confirming
-from daemon.receipts.confidence import Chosen, is_overruled, lead_of
+from daemon.receipts.confidence import Chosen, is_overruled, is_provisional, lead_of
 from daemon.receipts.item_rows import OTHER_WAYS, PLAIN, Doubts
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
@@ -49,8 +49,14 @@ class Account:
         """The best candidate with what confirms it; None where nothing may be a total."""
         if not self.candidates:
             return None
-        overruled = is_overruled(self.candidates)
-        return Chosen(self.candidates[0], lead_of(self.candidates), self.checks, overruled)
+        best = self.candidates[0]
+        return Chosen(
+            best,
+            lead_of(self.candidates),
+            self.checks,
+            overruled=is_overruled(self.candidates),
+            provisional=is_provisional(best, _value(self.sums.rounding) or _ZERO),
+        )
 
     @property
     def has_both_signs(self) -> bool:
@@ -147,15 +153,20 @@ def _sums_of(
         statement.kind is Kind.DISCOUNT and statement.amounts[-1] in coupons
         for statement in _below_subtotal(statements)
     )
-    if len(coupons) == 1 and abs(coupons[0].value) == whole and not after_sum:
-        coupons = ()  # the sum of the discounts that the items already name
+    subtotal = first.get(Kind.SUBTOTAL)
+    among = positions.discounts
+    if len(coupons) == 1 and abs(coupons[0].value) == whole:
+        if not after_sum:
+            coupons = ()  # the sum of the discounts that the items already name
+        elif subtotal is not None and subtotal.value == (positions.whole or _ZERO) + whole:
+            among = ()  # the subtotal is before the discounts, and they are taken off here
     return Sums(
-        subtotal=first.get(Kind.SUBTOTAL) or _before_tax(first.get(Kind.NET), positions),
+        subtotal=subtotal or _before_tax(first.get(Kind.NET), positions),
         service=first.get(Kind.SERVICE),
         tip=first.get(Kind.TIP),
         rounding=first.get(Kind.ROUNDING),
         coupons=coupons,
-        item_discounts=positions.discounts,
+        item_discounts=among,
     )
 
 

@@ -20,6 +20,7 @@ from daemon.receipts.arithmetic import (
     contradicting,
 )
 from daemon.receipts.model import Check
+from daemon.receipts.statements import Kind
 from daemon.receipts.totals import A_LABEL, Candidate
 
 WEIGHTS: Mapping[str, float] = {
@@ -42,6 +43,10 @@ WEIGHTS: Mapping[str, float] = {
 _HIGHEST = 0.995
 _OVERRULED = 0.85
 """An amount that is taken for the total against its label is never sure: OCR errs consistently."""
+_PROVISIONAL = 0.65
+"""A sum that something is to follow on may be all that is left of a receipt that was cut off."""
+_PAID_EVIDENCE = frozenset(("proved", "paid_less_change", "paid_exactly"))
+_FIVE_CENTS = Decimal("0.05")
 _CHECKS = {PAID: "paid", ITEMS_SUM: "items", PARTS_SUM: "parts", NET_AND_TAX: "taxes"}
 
 
@@ -54,6 +59,8 @@ class Chosen:
     checks: tuple[Check, ...]
     overruled: bool = False
     """Whether another amount has a label that says total."""
+    provisional: bool = False
+    """Whether more is to follow on this amount, and no payment says that nothing did."""
 
     @property
     def value(self) -> Decimal:
@@ -74,6 +81,15 @@ def is_overruled(candidates: Sequence[Candidate]) -> bool:
     return best.label < A_LABEL and any(
         other.label >= A_LABEL and abs(other.value) != abs(best.value) for other in candidates
     )
+
+
+def is_provisional(best: Candidate, rounding: Decimal) -> bool:
+    """Whether a candidate is a subtotal, or the sum before a rounding, and nobody paid it."""
+    if best.evidence.keys() & _PAID_EVIDENCE:
+        return False
+    before_rounding = bool(rounding) and bool(best.value % _FIVE_CENTS)
+    kind = None if best.statement is None else best.statement.kind
+    return before_rounding or kind in (Kind.SUBTOTAL, Kind.NET)
 
 
 def features_of(chosen: Chosen) -> dict[str, float]:
@@ -98,6 +114,8 @@ def features_of(chosen: Chosen) -> dict[str, float]:
 
 def most_of(chosen: Chosen) -> float:
     """The highest chance that a total can have, whatever speaks for it."""
+    if chosen.provisional:
+        return _PROVISIONAL
     return _OVERRULED if chosen.overruled else _HIGHEST
 
 

@@ -10,7 +10,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from tests.receipts.locales import Locale
 
 CENT = Decimal("0.01")
-FIVE = Decimal("0.05")
 ZERO = Decimal(0)
 
 

@@ -163,6 +163,40 @@ def test_the_sum_before_rounding_in_a_table_of_taxes_is_not_the_total() -> None:
     assert receipt.total.value == "2.35"
 
 
+CUT_OFF = ("CORNER SHOP", "03/14/2024", "Latte     3.20", "Scone     4.80", "Subtotal     8.00")
+
+
+def test_a_subtotal_is_no_sure_total_where_the_rest_is_cut_off() -> None:
+    receipt = read(*CUT_OFF)
+    assert receipt.total.confidence < 0.7
+    assert "total_uncertain" in receipt.reasons
+    paid = read(*CUT_OFF, "VISA     8.00")
+    assert paid.total.value == "8.00"
+    assert "total_uncertain" not in paid.reasons
+
+
+def test_the_sum_before_a_rounding_is_no_sure_total_where_the_rest_is_cut_off() -> None:
+    receipt = read(
+        "KEDAI MAJU", "14/03/2023", "GULA     9.42", "TOTAL     9.42", "Rounding     -0.02"
+    )
+    assert receipt.total.confidence < 0.7
+    assert "total_uncertain" in receipt.reasons
+
+
+def test_savings_below_a_subtotal_without_them_are_told_once() -> None:
+    receipt = read(
+        "CORNER SHOP",
+        "14/03/2023 10:22",
+        "Latte     £5.00",
+        "Any 2 for 4     -£1.00",
+        "Scone     £6.00",
+        "Subtotal     £11.00",
+        "Savings     -£1.00",
+        "TOTAL     £10.00",
+    )
+    assert (receipt.total.value, receipt.discount.value, receipt.reasons) == ("10.00", "1.00", ())
+
+
 def test_what_a_gift_card_leaves_to_be_paid_is_not_the_total() -> None:
     receipt = read(
         "CORNER SHOP",
