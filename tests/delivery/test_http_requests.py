@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -363,6 +364,40 @@ def test_no_tls_spoken(tmp_path: Path) -> None:
     with Receiver() as receiver:
         error = failed(receiver.url.replace("http:", "https:"), tmp_path)
     assert (error.code, error.kind) == ("tls_failed", Kind.TRANSIENT)
+
+
+def test_handshake_that_nobody_answers(tmp_path: Path) -> None:
+    """A server that takes the connection and is silent then has no fault of its firewall."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        timeout = {"connect": "300ms", "read": "1s"}
+        error = failed(url, tmp_path, timeout=timeout)
+        *before, told = findings(url, timeout=timeout)
+    assert (error.code, error.kind) == ("tls_timeout", Kind.TRANSIENT)
+    assert [finding.subject for finding in before] == ["dns", "tcp"]
+    assert (told.subject, told.ok) == ("tls", False)
+    assert "speaks TLS" in told.message
+
+
+def test_handshake_that_is_broken_off(tmp_path: Path) -> None:
+    """Nothing is said of a certificate that nobody has shown."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                taken, _ = listener.accept()
+                taken.recv(1)
+                taken.close()  # with bytes left unread, which is a RST
+
+        hanging_up = threading.Thread(target=hang_up)
+        hanging_up.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        error = failed(url, tmp_path)
+        *before, told = findings(url)
+        hanging_up.join()
+    assert (error.code, error.kind) == ("tls_failed", Kind.TRANSIENT)
+    assert [finding.subject for finding in before] == ["dns", "tcp"]
+    assert (told.subject, told.ok) == ("tls", False)
 
 
 def test_verification_off_needs_saying_twice(tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ _PLAIN_URL: Final = re.compile(r"([a-z]+://[^/?#\s]+)(/[^#\s]*)")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
+class HandshakeError(OSError):
+    """A connection was taken, and broken off before TLS was agreed on."""
+
+
+class HandshakeTimeoutError(TimeoutError):
+    """A connection was taken, and TLS was not agreed on in time."""
+
+
 class Origin(NamedTuple):
     """Where a connection leads (RFC 6454)."""
 
@@ -78,7 +86,8 @@ class Patience:
 def connect(origin: Origin, context: ssl.SSLContext | None, patience: Patience) -> Channel:
     """Connect, with TLS where `context` is given; tries each address of the name in turn.
 
-    Raises OSError (socket.gaierror for the name, ssl.SSLError for TLS, TimeoutError), StoppedError.
+    Raises OSError (socket.gaierror for the name, TimeoutError, ssl.SSLError, HandshakeError and
+    HandshakeTimeoutError for TLS), StoppedError.
     """
     until = patience.until()
     addresses = _addresses(origin, until, patience.stop)
@@ -203,6 +212,12 @@ def _encrypt(
             else:
                 return encrypted
             _wait(poll, until, stop)
+    except TimeoutError as error:
+        encrypted.close()
+        raise HandshakeTimeoutError from error
+    except ConnectionError as error:
+        encrypted.close()
+        raise HandshakeError from error
     except BaseException:
         encrypted.close()
         raise

@@ -9,6 +9,7 @@ import ssl
 import requests
 
 from daemon.delivery.transport.answer import AnswerError, NoAnswerError
+from daemon.delivery.transport.connecting import HandshakeError, HandshakeTimeoutError
 from daemon.delivery.transport.flow import OverdueError, SlowError
 from daemon.errors import DeliveryError, EnvironmentFaultError, Kind
 from daemon.files import environment_fault
@@ -58,6 +59,11 @@ def connect_fault(error: OSError, origin: str) -> DeliveryError | EnvironmentFau
         )
     if isinstance(error, ssl.SSLError):
         return tls_fault(error, origin)
+    if isinstance(error, HandshakeError):
+        return DeliveryError("tls_failed", f"no TLS with {origin}: it broke off the connection")
+    if isinstance(error, HandshakeTimeoutError):
+        said = "took the connection, and did not agree on TLS in time"
+        return DeliveryError("tls_timeout", f"{origin} {said}")
     if isinstance(error, TimeoutError):
         return DeliveryError("connect_timeout", f"{origin} did not take the connection in time")
     if isinstance(error, ConnectionRefusedError):

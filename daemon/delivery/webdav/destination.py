@@ -29,6 +29,7 @@ _NOTHING_SENT: Final = frozenset(
         "connect_timeout",
         "unreachable",
         "tls_certificate",
+        "tls_timeout",
         "too_many_requests",
         "server_unavailable",
     }
