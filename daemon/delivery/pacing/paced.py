@@ -30,7 +30,7 @@ _OUTAGE: Final = 503
 """A lone delivery is refused so where a server is away, rather than asked too often."""
 _TOO_SLOW: Final = frozenset({408, 504})
 _OUT_OF_TIME: Final = frozenset(
-    {"connect_timeout", "transfer_timeout", "transfer_overdue", "transfer_slow"}
+    {"connect_timeout", "tls_timeout", "transfer_timeout", "transfer_overdue", "transfer_slow"}
 )
 
 Remember = Callable[[Mapping[str, JSON]], None]
