@@ -287,11 +287,6 @@ def silent() -> Reply:
     return reply
 
 
-def reluctant() -> Reply:
-    """Read nothing of the body and never answer."""
-    return Exchange.hold
-
-
 def thinking(seconds: float, then: Reply | None = None) -> Reply:
     """Take the file, think, then answer."""
 

@@ -77,7 +77,6 @@ class BucketSide(ServerSide):
     def __init__(self, port: int, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
         self.proxy = proxy
         self.bucket = f"receipts-{next(_numbers)}"
-        self._monkeypatch = monkeypatch
         monkeypatch.setenv("TEST_ACCESS", ACCESS)
         monkeypatch.setenv("TEST_SECRET", SECRET)
         self._opened: list[S3Destination] = []
