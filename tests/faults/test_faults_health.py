@@ -50,7 +50,7 @@ class Watched(Daemon):
     def ask(self, path: str) -> tuple[bool, str]:
         """Whether the endpoint says that all is well, and why not."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as said:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=60) as said:
                 answer: dict[str, Any] = json.load(said)
         except urllib.error.HTTPError as error:
             answer = json.load(error)

@@ -37,7 +37,7 @@ def test_a_rate_limit_delays_a_reading_and_loses_none(tmp_path: Path) -> None:
         service.next.extend([(403, "text/plain", LIMIT), (503, "text/html", "busy"), None])
         with _daemon(tmp_path, http(receiver.url), service.url) as daemon:
             daemon.drop(sample.name, sample.data)
-            (job,) = daemon.wait_for(State.DONE, seconds=60)
+            (job,) = daemon.wait_for(State.DONE)
         facts = daemon.sidecar("done", sample.name)
     assert job.reading is ReadingState.DONE
     assert facts["ocr"]["engine"] == "ocrspace"
@@ -57,7 +57,7 @@ def test_a_key_that_is_refused_leaves_the_job_done_without_text(tmp_path: Path) 
         service.next.append((403, "text/plain", "The API key is invalid"))
         with _daemon(tmp_path, http(receiver.url), service.url) as daemon:
             daemon.drop(sample.name, sample.data)
-            daemon.wait_for(State.DONE, seconds=60)
+            daemon.wait_for(State.DONE)
             wait_until((daemon.done / f"{sample.name}.json").exists, "the sidecar")
         facts = daemon.sidecar("done", sample.name)
     assert facts["ocr"]["error"]["code"] == "ocr_key_refused"

@@ -22,7 +22,7 @@ def test_a_receipt_is_read_while_it_is_delivered(tmp_path: Path) -> None:
         inbox = f"deliver: [server]\n{READ}\nread: receipt"
         with Daemon(tmp_path, inbox=inbox, rest=http(receiver.url)) as daemon:
             daemon.drop(sample.name, sample.data)
-            (job,) = daemon.wait_for(State.DONE, seconds=60)
+            (job,) = daemon.wait_for(State.DONE)
         facts = daemon.sidecar("done", sample.name)
     assert job.reading is ReadingState.DONE
     assert facts["receipt"]["total"]["value"] == str(sample.facts.total)
@@ -45,7 +45,7 @@ def test_reading_that_takes_too_long_leaves_the_job_done_without_text(tmp_path: 
     rest = "ocr: {processes: 1, timeout: 1ms}\n"
     with Daemon(tmp_path, inbox=f"{READ}\nread: receipt", rest=rest) as daemon:
         daemon.drop(sample.name, sample.data)
-        daemon.wait_for(State.DONE, seconds=60)
+        daemon.wait_for(State.DONE)
         facts = daemon.sidecar("done", sample.name)
     assert facts["ocr"]["error"]["code"] == "reading_timeout"
     assert facts["receipt"] is None
@@ -55,7 +55,7 @@ def test_what_no_reader_takes_is_done_all_the_same(tmp_path: Path) -> None:
     """A text file in an inbox of receipts was accepted, so it is delivered."""
     with Daemon(tmp_path, inbox=f"{READ}\nread: text") as daemon:
         daemon.drop("note.txt", b"only words\n" * 20)
-        daemon.wait_for(State.DONE, seconds=60)
+        daemon.wait_for(State.DONE)
         wait_until((daemon.done / "note.txt.json").exists, "the sidecar")
         facts = daemon.sidecar("done", "note.txt")
     assert facts["ocr"]["error"]["code"] == "no_reader_for_type"
