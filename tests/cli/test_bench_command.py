@@ -224,11 +224,9 @@ def test_a_second_ctrl_c_does_not_wait(config: Path, receiver: Receiver) -> None
     receiver.wait_for(5, 60)  # the first file, which is removed, and the three that are measured
     ours.send_signal(signal.SIGINT)
     assert ours.stderr is not None
-    seen = ""
-    while "being removed" not in seen:
-        seen += ours.stderr.readline()
+    assert any("being removed" in said for said in iter(ours.stderr.readline, ""))
     ours.send_signal(signal.SIGINT)
-    _, errors = ours.communicate(timeout=20)
+    _, errors = ours.communicate(timeout=60)
     assert (ours.returncode, "Traceback" in errors) == (130, False)
     assert "(not all were removed)" in errors
 
