@@ -85,45 +85,54 @@ class Metrics:
         return generate_latest(registry)
 
     def _families(self, counts: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+        with self._lock:
+            yield from self._counted()
+        yield from self._standing(counts)
+
+    def _counted(self) -> Iterator[Metric]:
+        """What has happened since the start; under the lock."""
         from prometheus_client.core import (  # noqa: PLC0415  # slow
             CounterMetricFamily,
-            GaugeMetricFamily,
             HistogramMetricFamily,
         )
 
-        with self._lock:
-            yield _filled(
-                CounterMetricFamily(
-                    "inboxd_jobs", "Jobs that ended, by state", labels=["inbox", "state"]
-                ),
-                self._jobs,
-            )
-            yield _filled(
-                CounterMetricFamily(
-                    "inboxd_delivery_attempts",
-                    "Attempts to deliver, by outcome",
-                    labels=["destination", "outcome"],
-                ),
-                self._attempts,
-            )
-            yield _filled(
-                CounterMetricFamily(
-                    "inboxd_delivered_bytes", "Bytes delivered", labels=["destination"]
-                ),
-                {(name,): number for name, number in self._bytes.items()},
-            )
-            yield _filled(
-                CounterMetricFamily(
-                    "inboxd_readings", "Files read by OCR, by outcome", labels=["outcome"]
-                ),
-                {(name,): number for name, number in self._readings.items()},
-            )
-            ages = HistogramMetricFamily(
-                "inboxd_job_seconds", "From the file being noticed to its end", labels=["inbox"]
-            )
-            for inbox, buckets in self._ages.items():
-                ages.add_metric([inbox], list(_cumulated(buckets)), self._age_sums[inbox])
-            yield ages
+        yield _filled(
+            CounterMetricFamily(
+                "inboxd_jobs", "Jobs that ended, by state", labels=["inbox", "state"]
+            ),
+            self._jobs,
+        )
+        yield _filled(
+            CounterMetricFamily(
+                "inboxd_delivery_attempts",
+                "Attempts to deliver, by outcome",
+                labels=["destination", "outcome"],
+            ),
+            self._attempts,
+        )
+        yield _filled(
+            CounterMetricFamily(
+                "inboxd_delivered_bytes", "Bytes delivered", labels=["destination"]
+            ),
+            {(name,): number for name, number in self._bytes.items()},
+        )
+        yield _filled(
+            CounterMetricFamily(
+                "inboxd_readings", "Files read by OCR, by outcome", labels=["outcome"]
+            ),
+            {(name,): number for name, number in self._readings.items()},
+        )
+        ages = HistogramMetricFamily(
+            "inboxd_job_seconds", "From the file being noticed to its end", labels=["inbox"]
+        )
+        for inbox, buckets in self._ages.items():
+            ages.add_metric([inbox], list(_cumulated(buckets)), self._age_sums[inbox])
+        yield ages
+
+    def _standing(self, counts: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+        """How things stand at this moment."""
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # slow
+
         standing: dict[tuple[str, ...], int] = {
             (inbox, state): states.get(state, 0)
             for inbox, states in counts.items()
