@@ -18,7 +18,9 @@ from daemon.config.model import Config, InboxConfig
 from daemon.config.places import Document
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
-_ENDS = ("done", "rejected", "work")
+_FINISHED = ("done", "rejected")
+_ENDS = (*_FINISHED, "work")
+_FINISHED_ONLY = "what is there counts as finished; choose another folder"
 
 
 def check(
@@ -34,6 +36,8 @@ def check(
     """
     for target, destination in destinations.items():
         _secrets_outside(document, target, getattr(destination, "headers", {}))
+        if rest is not None and isinstance(destination, FolderDestinationConfig):
+            _target_is_state(document, target, destination, rest.state)
     for name, inbox in inboxes.items():
         _own_folders(document, name, inbox)
         _names(document, name, inbox)
@@ -102,9 +106,14 @@ def _own_folders(document: Document, name: str, inbox: InboxConfig) -> None:
             document.complain((*here, "path"), f"the inbox lies in its own {end} folder {folder}")
         elif os.path.lexists(folder) and not os.path.isdir(folder):
             document.complain((*here, end), f"{folder} is not a folder")
-    for end in ("done", "rejected"):
-        if same(inbox.work_folder, _end_folder(inbox, end)):
+    for end in _FINISHED:
+        folder = _end_folder(inbox, end)
+        if same(inbox.work_folder, folder):
             document.complain((*here, "work"), f"this is the {end} folder too; give it its own")
+        elif inside(inbox.work_folder, folder):
+            document.complain((*here, "work"), f"lies in the {end} folder; {_FINISHED_ONLY}")
+        elif inside(folder, inbox.work_folder):
+            document.complain((*here, end), f"lies in the work folder {inbox.work_folder}; move it")
 
 
 def _names(document: Document, name: str, inbox: InboxConfig) -> None:
@@ -171,6 +180,10 @@ def _state_outside(document: Document, name: str, inbox: InboxConfig, state: Pat
             document.complain(
                 ("state",), f"{state} is the {end} folder of {name}; the ledger needs its own"
             )
+        elif inside(state, _end_folder(inbox, end)):
+            document.complain(
+                ("state",), f"{state} lies in the {end} folder of {name}; the ledger needs its own"
+            )
 
 
 def _target_outside(
@@ -190,6 +203,23 @@ def _target_outside(
             document.complain(
                 here, f"{destination.path} is the {end} folder of {name}; deliver somewhere else"
             )
+        elif inside(destination.path, _end_folder(inbox, end)):
+            document.complain(
+                here,
+                f"{destination.path} lies in the {end} folder of {name}, where each file has its "
+                "JSON; deliver somewhere else",
+            )
+
+
+def _target_is_state(
+    document: Document, target: str, destination: FolderDestinationConfig, state: Path
+) -> None:
+    if same(destination.path, state):
+        document.complain(
+            ("destinations", target, "path"),
+            f"{state} is the state folder, and a file could have the name of the ledger; deliver "
+            "somewhere else",
+        )
 
 
 def _own_blocks(
@@ -232,4 +262,16 @@ def _pair(
                 document.complain(
                     ("inboxes", inner, end),
                     f"{folder} lies in the inbox {outer}, which would take in what is put there",
+                )
+        for end in _FINISHED:
+            folder = _end_folder(outer_inbox, end)
+            if inside(inner_inbox.path, folder):
+                document.complain(
+                    ("inboxes", inner, "path"),
+                    f"lies in the {end} folder of the inbox {outer}; {_FINISHED_ONLY}",
+                )
+            elif same(inner_inbox.work_folder, folder) or inside(inner_inbox.work_folder, folder):
+                document.complain(
+                    ("inboxes", inner, "work"),
+                    f"lies in the {end} folder of the inbox {outer}; {_FINISHED_ONLY}",
                 )

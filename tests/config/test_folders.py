@@ -91,6 +91,35 @@ class TestFolders:
         found = complaints(tmp_path, GOOD.replace("path: archive", "path: done"))
         assert "is the done folder of receipts; deliver somewhere else" in found[0]
 
+    @pytest.mark.parametrize(("end", "other"), [("done", "rejected"), ("rejected", "done")])
+    def test_work_and_an_end_one_in_the_other(self, tmp_path: Path, end: str, other: str) -> None:
+        """`inboxd verify` would find files without a sidecar where all have one."""
+        (only,) = complaints(tmp_path, inbox(**{other: "else", "work": f"{end}/work"}))
+        assert f"lies in the {end} folder; what is there counts as finished" in only
+        (only,) = complaints(tmp_path, inbox(**{end: f"work/{end}"}))
+        assert "lies in the work folder" in only
+
+    def test_an_inbox_inside_the_done_of_another(self, tmp_path: Path) -> None:
+        """What waits there would be called a stranger among finished files."""
+        text = "state: s\ninboxes: {{a: {{path: i/a, done: d}}, b: {{path: {}, work: {}}}}}"
+        (only,) = complaints(tmp_path, text.format("d/b/in", "d/b/work"))
+        assert "inboxes.b.path: lies in the done folder of the inbox a" in only
+        for work in ("d", "d/work"):
+            (only,) = complaints(tmp_path, text.format("b", work))
+            assert "inboxes.b.work: lies in the done folder of the inbox a" in only
+
+    def test_state_or_a_destination_inside_done(self, tmp_path: Path) -> None:
+        """Neither a ledger nor a copy has a sidecar."""
+        found = complaints(tmp_path, GOOD.replace("state: state", "state: done/state"))
+        assert "lies in the done folder of receipts; the ledger needs its own" in found[0]
+        found = complaints(tmp_path, GOOD.replace("path: archive", "path: done/archive"))
+        assert "lies in the done folder of receipts, where each file has its JSON" in found[0]
+
+    def test_a_destination_that_is_the_state_folder(self, tmp_path: Path) -> None:
+        """A file that is called ledger.sqlite3 would be delivered beside the ledger, or over it."""
+        (only,) = complaints(tmp_path, GOOD.replace("path: archive", "path: state"))
+        assert "is the state folder" in only
+
     def test_hard_links_to_originals_that_stay(self, tmp_path: Path) -> None:
         """Who writes to an original that is kept would change what was delivered."""
         linked = GOOD.replace("path: archive", "path: archive, method: hardlink")
