@@ -62,7 +62,7 @@ def blamed(daemon: Daemon) -> list[str]:
 def check(daemon: Daemon, place: str, codes: set[str]) -> None:
     """Both files came to their end after a pause that was told with one of these codes."""
     end = Event.JOB_REJECTED if place == "rejected/" else Event.JOB_DONE
-    wait_until(lambda: len(daemon.log.of(end)) == 2, "the second file", 40)
+    wait_until(lambda: len(daemon.log.of(end)) == 2, "the second file")
     assert {entry["code"] for entry in daemon.log.of(Event.ENVIRONMENT_PAUSED)} <= codes
     assert daemon.log.of(Event.ENVIRONMENT_RESUMED)
     assert blamed(daemon) == (["before.bin", "during.bin"] if place == "rejected/" else [])
@@ -148,7 +148,7 @@ def test_a_read_only_inbox(tmp_path: Path, mount: Mount) -> None:
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         wait_for_pause(daemon)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-        wait_until(lambda: daemon.log.of(Event.JOB_DONE), "the file", 40)
+        wait_until(lambda: daemon.log.of(Event.JOB_DONE), "the file")
         assert {entry["code"] for entry in daemon.log.of(Event.ENVIRONMENT_PAUSED)} == {"erofs"}
         assert blamed(daemon) == []
 
