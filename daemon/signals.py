@@ -35,7 +35,7 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._old.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)  # type: ignore[arg-type]  # as it was found
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._signalled(number)

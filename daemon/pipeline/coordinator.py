@@ -177,7 +177,7 @@ class Coordinator:
         """A named supervisor: a fault of ours ends the daemon, whose next start goes on."""
         try:
             self._run()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - it is told to who started us
             self.on_crash(error)
 
     def _run(self) -> None:

@@ -201,7 +201,7 @@ class Dispatch:
             fault = environment_fault(error, f"working on {job.name}").fault
             again = None if is_environment(error) else _FAULT_AGAIN
             ended = StepEnded(job.id, step, fault=fault, retry_in=again)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - it ends the step, not the daemon
             fault = Fault("internal_error", f"{type(error).__name__}: {error}", Kind.PERMANENT)
             ended = StepEnded(job.id, step, **_unable(job, step, fault))
         self._handback(ended)

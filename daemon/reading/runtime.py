@@ -131,7 +131,7 @@ def _failed(error: Exception) -> ReadingError:
 
 def _openvino() -> Any:
     """The package without its telemetry, which it can do without and imports where it is there."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # bars its import
     try:
         return import_module("openvino")
     except ImportError as error:

@@ -195,7 +195,7 @@ class _Run:
     def pause(self, state: RetryCallState) -> float:
         """The pause before the next attempt: grown and jittered, or what the server asked for."""
         grown = min(self._policy.initial * 2.0 ** min(self._failures - 1, 32), self._policy.max)
-        jittered = min(grown * (1 + _JITTER * random.random()), self._policy.max)  # noqa: S311
+        jittered = min(grown * (1 + _JITTER * random.random()), self._policy.max)  # noqa: S311 - no secret
         return max(jittered, _error_of(state).retry_after or 0.0)
 
     def is_over(self, state: RetryCallState) -> bool:
@@ -214,7 +214,7 @@ class _Run:
             runs,
             self._policy,
             asked=error.retry_after,
-            luck=random.random(),  # noqa: S311
+            luck=random.random(),  # noqa: S311 - no secret
             longest=self._limits.park_max,
         )
         left = self._over_at - self._clock.now()

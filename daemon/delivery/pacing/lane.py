@@ -148,7 +148,7 @@ class Lane:
                     return
                 task = self._waiting.popleft()
                 self._in_flight += 1
-            self._start(lambda task=task: self._run(task))  # type: ignore[misc]
+            self._start(lambda task=task: self._run(task))  # type: ignore[misc]  # mypy and defaults
 
     def _run(self, task: Task) -> None:
         try:

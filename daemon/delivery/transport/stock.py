@@ -187,10 +187,10 @@ class _FinalAnswer(http.client.HTTPResponse):
     """An answer before which every interim one is skipped (RFC 9110 section 15.2), not 100 only."""
 
     def _read_status(self) -> tuple[str, int, str]:
-        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # private
         while _SWITCHING_PROTOCOLS < found[1] < 200:
             http.client.parse_headers(self.fp)
-            found = super()._read_status()  # type: ignore[misc]
+            found = super()._read_status()  # type: ignore[misc]  # private
         return found
 
 
