@@ -81,14 +81,16 @@ def _moved(job: Job, new: State) -> Job:
 def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
     if duplicate_of is not None and duplicate_of.startswith(HELD):
         return job
-    deliveries = job.deliveries
+    preparation, deliveries = change.preparation, job.deliveries
+    if duplicate_of != preparation.duplicate_of:
+        preparation = replace(preparation, duplicate_of=duplicate_of)
     if duplicate_of is None and change.preparation.refusal is None:
         known = {delivery.destination for delivery in deliveries}
         new = (Delivery(name) for name in change.destinations if name not in known)
         deliveries = tuple(sorted((*deliveries, *new), key=lambda d: d.destination))
     return replace(
         job,
-        preparation=replace(change.preparation, duplicate_of=duplicate_of),
+        preparation=preparation,
         deliveries=deliveries,
         reading=change.reading,
     )

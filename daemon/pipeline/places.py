@@ -104,15 +104,17 @@ class Places:
 
     def original(self, job: Job) -> bytes:
         """Where the file is while its job runs."""
-        if self.stays(job):
-            return os.path.join(self.inbox, job.path)
-        return os.path.join(self.work, job.id.encode())
+        return os.path.join(self.inbox, job.path) if self.stays(job) else self._in_work(job)
 
     def stays(self, job: Job) -> bool:
         """Whether the file stays in its inbox; not where it was taken before that was asked for."""
-        if not self.keep or os.path.lexists(os.path.join(self.work, job.id.encode())):
+        if not self.keep or os.path.lexists(self._in_work(job)):
             return False
         return not (_was_filed(job) and os.path.lexists(self._filed(job)))
+
+    def _in_work(self, job: Job) -> bytes:
+        """Where the file is once it is taken."""
+        return b"%b/%b" % (self.work, job.id.encode())
 
     def _filed(self, job: Job) -> bytes:
         """Where the ending before a retry put the file."""

@@ -52,12 +52,11 @@ class Preparing:
             return Closed(job.id, Ending(State.CANCELLED, fault))
         if claim is Claim.CHANGED:
             return Unclaimed(job.id, now + config.settle + _LOOK_AGAIN)
+        original = places.original(job)
         if not places.stays(job):
-            self._see_that_nobody_writes(job, places, config.settle)
-            self._sync(places.original(job))
-        verdict = self._validator.inspect(
-            places.original(job), job.basename, Rules.from_inbox(config), stop
-        )
+            self._see_that_nobody_writes(original, config.settle)
+            self._sync(original)
+        verdict = self._validator.inspect(original, job.basename, Rules.from_inbox(config), stop)
         checks, refused = verdict.checks, verdict.refusal
         if verdict.link is not None and refused is None:
             noted, refused = self._following.follow(job, verdict.link, config, places, stop)
@@ -95,10 +94,10 @@ class Preparing:
             sync_content(path)
         self._slow_disk = time.monotonic() - began > _SLOW
 
-    def _see_that_nobody_writes(self, job: Job, places: Places, settle: float) -> None:
+    def _see_that_nobody_writes(self, original: bytes, settle: float) -> None:
         """Raise PostponedError while somebody has it open who opened it before it was claimed.
 
         By its name nobody finds it any more, so who is done with it now is done for good.
         """
-        if self._leases.is_open(places.original(job)):
+        if self._leases.is_open(original):
             raise PostponedError(_STILL_OPEN, settle + _LOOK_AGAIN)
