@@ -231,8 +231,13 @@ def _destination(name: str, config: Config, *, offline: bool) -> Iterator[Found]
         return
     try:
         findings = [] if offline else destination.check()
-    finally:
         destination.close()
+    except InboxdError as error:
+        yield Found(key, error.message, exit_code(error))
+        return
+    except Exception as error:  # noqa: BLE001 - of another package; ours never raise
+        yield Found(key, f"type {config.destinations[name].type} is broken: {error!r}", Exit.USAGE)
+        return
     if offline:
         yield Found(key, "can be set up; it was not reached (--offline)")
     for finding in findings:

@@ -42,8 +42,10 @@ def plugin_options(kind: str) -> type[BaseModel] | None:
     try:
         options: type[BaseModel] = point.load().options
         usable = issubclass(options, BaseModel)
-    except (AttributeError, TypeError) as error:
-        raise ImportError(str(error)) from error
+    except ImportError:
+        raise
+    except Exception as error:  # whatever another package does wrong
+        raise ImportError(repr(error)) from error
     if not usable:
         raise ImportError("its options are not a pydantic model")
     return options

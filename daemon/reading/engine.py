@@ -128,8 +128,7 @@ def _settings(given: EngineSettings | str) -> EngineSettings:
 def _factory(name: str) -> Callable[[EngineSettings], OcrEngine]:
     for point in entry_points(group=GROUP):
         if point.name == name and name not in _BUILT_IN:
-            make = _loaded(point)
-            return lambda _settings: make()
+            return lambda _settings: _foreign(point)
     if name not in _BUILT_IN:
         check_engine(name)
     module, _, attribute = _BUILT_IN[name].partition(":")
@@ -137,6 +136,11 @@ def _factory(name: str) -> Callable[[EngineSettings], OcrEngine]:
     return factory
 
 
-def _loaded(point: EntryPoint) -> Callable[[], OcrEngine]:
-    factory: Callable[[], OcrEngine] = point.load()
-    return factory
+def _foreign(point: EntryPoint) -> OcrEngine:
+    try:
+        engine: OcrEngine = point.load()()
+    except ReadingError:
+        raise
+    except Exception as error:  # whatever another package's code does wrong
+        raise ImportError(repr(error)) from error
+    return engine

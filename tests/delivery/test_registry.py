@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from daemon.config.destinations import (
     TusDestinationConfig,
 )
 from daemon.delivery.cloudinary.destination import CloudinaryDestination
+from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.folder.destination import FolderDestination
 from daemon.delivery.http import HttpDestination
 from daemon.delivery.registry import known_types, open_destination
@@ -32,8 +34,31 @@ class Foreign:
         self.name = name
         self.config = config
 
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        raise NotImplementedError
+
+    def check(self) -> list[Finding]:
+        return []
+
     def close(self) -> None:
         return
+
+
+class Half:
+    """It takes no files."""
+
+    name = "half"
+
+    def __init__(self, *_: object) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+def broken(*_: object) -> None:
+    """One that cannot be made."""
+    raise ZeroDivisionError
 
 
 def entry_points(value: str) -> object:
@@ -84,6 +109,20 @@ def test_package_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "entry_points", entry_points("no_such_module_here:Thing"))
     with pytest.raises(ConfigError, match="does not load"):
         open_destination("x", PluginDestinationConfig(type="foreign"))
+
+
+@pytest.mark.parametrize(
+    ("made_by", "said"),
+    [("broken", "does not load: ZeroDivisionError()"), ("Half", "it lacks deliver, check")],
+)
+def test_package_that_does_not_work(
+    monkeypatch: pytest.MonkeyPatch, made_by: str, said: str
+) -> None:
+    """Whatever it does wrong is one clear error."""
+    monkeypatch.setattr(metadata, "entry_points", entry_points(f"{__name__}:{made_by}"))
+    with pytest.raises(ConfigError) as caught:
+        open_destination("x", PluginDestinationConfig(type="foreign"))
+    assert said in str(caught.value)
 
 
 def test_knowing_the_types_is_light() -> None:

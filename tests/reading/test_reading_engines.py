@@ -198,7 +198,7 @@ def test_engines_of_other_packages_are_found(
     assert make_engine("echo").version == "1.0"
 
 
-@pytest.mark.parametrize("target", ["echo_engine:Gone", "echo_engine_gone:Echo"])
+@pytest.mark.parametrize("target", ["echo_engine:Gone", "echo_engine_gone:Echo", "operator:index"])
 def test_a_broken_engine_is_named(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

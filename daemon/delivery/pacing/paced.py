@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -131,4 +132,5 @@ class PacedDestination:
 
     def close(self) -> None:
         """Release connections; may be called twice."""
-        self._destination.close()
+        with contextlib.suppress(Exception):  # nothing depends on it, least of all how we end
+            self._destination.close()
