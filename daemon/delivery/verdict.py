@@ -71,13 +71,19 @@ def retry_after(value: str | None, now: float, cap: float) -> float | None:
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], url: str, *, now: float, cap: float
+    status: int,
+    headers: Mapping[str, str],
+    url: str,
+    *,
+    now: float,
+    cap: float,
+    address: str = "url",
 ) -> DeliveryError:
-    """The error for an answer other than 2xx."""
+    """The error for an answer other than 2xx; `address` is the key that names the server."""
     if 300 <= status < 400:
         where = headers.get("Location", "").strip()
         said = f"points to {_shown(where, url)}" if where else "points elsewhere, not saying where"
-        advice = "if that is right, set `url` to it" if where else "check `url`"
+        advice = f"if that is right, set `{address}` to it" if where else f"check `{address}`"
         return DeliveryError(
             "redirected",
             f"the server {said} ({status}); {advice}",

@@ -18,7 +18,7 @@ from daemon.errors import ConfigError, Kind
 from tests.delivery.contract import deliver_at_last, failed
 from tests.delivery.parcels import parcel_of, write
 from tests.delivery.s3_store import Store, error
-from tests.receiver import endless, raw, silent
+from tests.receiver import endless, raw, silent, status
 
 
 @pytest.fixture
@@ -91,6 +91,14 @@ def test_wrong_region(
     (found,) = bad(store.destination().check())
     assert found.subject == "place"
     assert "eu-west-3" in found.message
+
+
+def test_redirect_without_a_code(store: Store, parcel: Parcel) -> None:
+    """What is no store, and points elsewhere, has advice about a key that there is."""
+    store.next("PutObject", status(302, Location="https://login.example/"))
+    fault = failed(store.destination(), parcel)
+    assert (fault.code, fault.kind) == ("redirected", Kind.PERMANENT)
+    assert "set `endpoint` to it" in fault.message
 
 
 @pytest.mark.parametrize(

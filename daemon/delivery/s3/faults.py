@@ -128,7 +128,14 @@ def refusal(
             http_status=status,
         )
     elif not code:
-        error = verdict.refusal(status, response.headers, response.url, now=time.time(), cap=cap)
+        error = verdict.refusal(
+            status,
+            response.headers,
+            response.url,
+            now=time.time(),
+            cap=cap,
+            address="endpoint",
+        )
     else:
         ours, kind, sentence = _CODES[code]
         pause = verdict.retry_after(response.headers.get("Retry-After"), time.time(), cap)
