@@ -15,7 +15,8 @@ from daemon.receipts.times import GLUED, TIME, time_of
 
 _SEP = r"\s?[/.,\-~]\s?"
 _NUMERIC = re.compile(
-    rf"(?<![\d.,/-])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{4}}|\d{{2}})(?!\d{{3}}|\d?[./-]\d|,\d)"
+    rf"(?<![\d.,/-])(\d{{1,2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{4}}|(?!(?:19|20)\d\d(?!\d))\d{{2}})"
+    r"(?!\d{3}|\d?[./-]\d|,\d)"
 )
 _YEAR_FIRST = re.compile(
     rf"(?<!\d)((?:19|20)\d{{2}})({_SEP})(\d{{1,2}})({_SEP})(\d{{1,2}})(?!\d{{3}})"
@@ -25,12 +26,16 @@ _NAMED = re.compile(
     r"([A-Z][A-Z0158]{2,11}|(?<=[\s./-])[0158][A-Z]{2,11})[\s./\-,']{0,3}(?:D[EF]L?\s?)?((?:19|20)\d{2}|\d{2}(?!:\d\d))(?!\d{3})"
 )
 _NAME_FIRST = re.compile(
-    r"(?<![A-Z])([A-Z][A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=[\s,;]|$))"
+    r"(?<![A-Z])((?:[A-Z]|(?<!\d)[0158](?=[A-Z]{2}))[A-Z0158]{1,8}[A-Z])[\s./\-]{0,2}(\d{1,2})(?:ST|ND|RD|TH)?[\s,./\-']{1,3}((?:19|20)\d{2}|\d{2}(?=[\s,;]|$))"
 )
 _RUN = re.compile(r"(?<!\d)((?:20)[0-4]\d)(0[1-9]|1[0-2])([0-3]\d)(?!\d)")
 _DAY_RUN = re.compile(r"(?<!\d)([0-3]\d)(0[1-9]|1[0-2])(20[0-4]\d)(?!\d)")
 _DASH = re.compile(r"(?<=\d)-(?=\d{1,2}/\d{1,2}/\d{2})")
 """What parts another number from a date with strokes."""
+_STROKE = re.compile(
+    r"(?:(?<=[./-](?:19|20)\d\d)|(?<=\d[./-]\d\d[./-]\d\d))[/-](?=[0-2]?\d:[0-5]\d)"
+)
+"""What parts a date from its time: `14.03.2023/10:22`."""
 _ISO_TIME = re.compile(r"(?<=\d)T(?=\d{2}:\d{2})")
 _MISREAD = re.compile(
     r"(?:(?<![A-Z0-9])(?:[0-9OQDILSB|]{1,2}|[12IL|][0-9OQILSB|]{3})|(?<=[A-Z])\d[0-9OQDILSB|]?)"
@@ -53,6 +58,9 @@ _FEWEST_LETTERS = 2
 """Letters that the name of a month keeps, however it was misread."""
 _ACROSS = 1.2
 """What a date loses that begins in one cell of its row and ends in another."""
+_LEAST_LEAD = 1.0
+"""By how much one date must look more like that of the purchase than the next one does."""
+_RIVAL = 0.1
 _BEFORE_AMOUNT = 0.6
 """What a date loses that only stands before an amount: by when a thing should be eaten."""
 _FULL_YEAR = 4
@@ -86,15 +94,17 @@ def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Fiel
     month_first = month_first_by_evidence(lines, month_first)
     best: _Candidate | None = None
     seen: dict[dt.date, int] = {}
-    for candidate in _candidates(lines, month_first):
+    found = list(_candidates(lines, month_first))
+    for candidate in found:
         seen[candidate.date] = seen.get(candidate.date, 0) + 1
         if best is None or candidate.score > best.score + 1e-9:
             best = candidate
     if best is None:
         return NOT_FOUND, time_of(lines, None)
     confidence = _confidence(best, seen)
-    found = Field(best.date.isoformat(), confidence, best.place)
-    return found, time_of(lines, best.row)
+    if any(c.date != best.date and c.score > best.score - _LEAST_LEAD for c in found):
+        confidence -= _RIVAL
+    return Field(best.date.isoformat(), confidence, best.place), time_of(lines, best.row)
 
 
 def month_first_by_evidence(lines: Sequence[Line], expected: bool) -> bool:
@@ -162,7 +172,8 @@ def dates_in(folded: str, *, month_first: bool) -> Iterator[_Reading]:
     """The dates in a folded text; numbers that cannot be one are passed over."""
     if not any(character.isdigit() for character in folded):
         return
-    text = _MISREAD.sub(_mended, _ISO_TIME.sub(" ", _DASH.sub(" ", folded)))
+    parted = _STROKE.sub(" ", _ISO_TIME.sub(" ", _DASH.sub(" ", folded)))
+    text = _MISREAD.sub(_mended, parted)
     text = _MISREAD_DAY.sub(_mended, text)
     found = False
     for reading in _plain_dates(GLUED.sub(r"\1 ", text), month_first):

@@ -143,6 +143,7 @@ def test_the_time_that_stands_by_the_date_is_the_time(text: str, time: str) -> N
         ("OCT0BER 11, 2015", dt.date(2015, 10, 11)),
         ("25. 0ktober 2023", dt.date(2023, 10, 25)),
         ("23 5ep 2020", dt.date(2020, 9, 23)),
+        ("0ct 17 2021", dt.date(2021, 10, 17)),
     ],
 )
 def test_one_letter_of_a_month_may_be_misread(text: str, day: dt.date) -> None:
@@ -158,6 +159,18 @@ def test_numbers_beside_a_date_in_cells_of_their_own_are_no_part_of_it() -> None
         "BAR SPORT", "Ora: 06.13   29.11.18", "Pane  2,00", "Totale  2,00", "Contanti  2,00"
     )
     assert (receipt.date.value, receipt.time.value) == ("2018-11-29", "06:13")
+
+
+@pytest.mark.parametrize("text", ["14.03.2023/10:22", "14/03/2023-10:22", "14.03.23/10:22"])
+def test_a_stroke_may_part_a_date_from_its_time(text: str) -> None:
+    receipt = read("CORNER SHOP", text, *ROWS)
+    assert (receipt.date.value, receipt.time.value) == ("2023-03-14", "10:22")
+
+
+def test_of_two_dates_that_look_alike_none_is_sure() -> None:
+    receipt = read("CORNER SHOP", "Foo 20/03/2023", *ROWS, "Bar 14/03/2023")
+    assert receipt.date.confidence < 0.9
+    assert read("CORNER SHOP", "Foo 20/03/2023", *ROWS).date.confidence >= 0.9
 
 
 @pytest.mark.parametrize("text", ["12 Mar 14:30", "12 March 14:30:05", "Sat 12. Mar 14:30"])
