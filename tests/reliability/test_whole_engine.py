@@ -115,6 +115,20 @@ def test_a_probe_of_the_disk_that_a_kill_left_is_cleared_away(machine: EngineMac
     machine.kill_at("write.renamed", 2)
 
 
+def test_a_probe_that_cannot_be_cleared_away_is_no_disagreement(machine: EngineMachine) -> None:
+    """The power brings it back while the disk is broken; it is nobody's file."""
+    machine.break_disk(errno.ENOSPC)
+    machine.step(0)
+    machine.mend_disk()
+    machine.let_time_pass(4000.0)
+    machine.step(0)
+    machine.break_disk(errno.EIO)
+    machine.cut_power(25, names=0.5, contents=1.0, seed=202)
+    assert [path.name for path in (machine.folder / "disk" / "rejected").iterdir()] == [
+        ".inboxd-probe"
+    ]
+
+
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_a_disk_that_fails_at_every_step_blames_no_file(machine: EngineMachine, fault: int) -> None:
     """Whatever is under way waits until the disk is mended, and goes on by itself."""
