@@ -216,6 +216,31 @@ def test_closed_streams_are_no_error(tmp_path: Path, command: str, closed: str) 
         assert all(line.startswith(b"{") for line in done.stderr.splitlines())
 
 
+def test_ctrl_c_while_the_program_loads_is_no_error(tmp_path: Path) -> None:
+    """It ends as quietly as later on."""
+    pipe = tmp_path / "never"
+    os.mkfifo(pipe)
+    code = (
+        "import runpy, sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer':\n"
+        f"            open({str(pipe)!r}).read()\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "runpy.run_module('daemon', run_name='__main__')\n"
+    )
+    ours = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    writer = os.open(pipe, os.O_WRONLY)  # it is loading once the pipe has a reader
+    ours.send_signal(signal.SIGINT)
+    try:
+        output, errors = ours.communicate(timeout=60)
+    finally:
+        os.close(writer)
+    assert (ours.returncode, output, errors) == (130, b"", b"")
+
+
 def test_ctrl_c_is_no_error(tmp_path: Path) -> None:
     """It ends quietly with 130."""
     pipe = tmp_path / "never.yaml"

@@ -125,6 +125,16 @@ def test_trouble_that_is_not_about_numbers_leaves_the_number(tmp_path: Path, cod
     assert paced.limit == before
 
 
+def test_one_that_cannot_be_closed_ends_nothing_else() -> None:
+    """Another package's fault at the end does not become ours."""
+
+    class Stuck(Scripted):
+        def close(self) -> None:
+            raise RuntimeError
+
+    PacedDestination(Stuck(CROWDED), ConcurrencyConfig()).close()
+
+
 def test_a_fixed_number_stays_as_it_is(tmp_path: Path) -> None:
     """With `adaptive: false` a refusal is the file's, and counts."""
     paced = PacedDestination(Scripted(CROWDED), ConcurrencyConfig(max=8, adaptive=False))
