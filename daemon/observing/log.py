@@ -7,10 +7,12 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, cast
+
+import structlog
 
 from daemon.clock import Clock, SystemClock
 from daemon.observing.events import Event
@@ -22,11 +24,6 @@ _FIELD_LIMIT = 2000
 _REPEATS = 5
 _REPEAT_WINDOW = 60.0
 _REMEMBERED = 512
-
-_encoder = json.JSONEncoder(ensure_ascii=True, default=str)
-
-Render = Callable[[dict[str, Any]], str]
-"""Makes a line of an event."""
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -66,7 +63,7 @@ def quiet_libraries() -> None:
 
 
 class EventLog(Protocol):
-    """Takes events; the service's writes them to a stream, a test's is a list."""
+    """Takes events; the service's is a structlog logger, a test's is a list."""
 
     def emit(self, event: Event, **fields: object) -> None:
         """Log one event with its fields."""
@@ -89,10 +86,20 @@ class StructuredLog:
         clock: Clock | None = None,
     ) -> None:
         self._limiter = _RepeatLimiter(clock or SystemClock())
-        self._least = _LEVELS.get(level, logging.INFO)
-        self._render: Render = _encoder.encode if form == "json" else _console()
-        self._stream = stream or sys.stderr
-        self._writing = threading.Lock()
+        renderer: Any = (
+            structlog.processors.JSONRenderer(serializer=_as_json)
+            if form == "json"
+            else structlog.dev.ConsoleRenderer(colors=False)
+        )
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(cast("TextIO", _SteadyStream(stream or sys.stderr))),
+            processors=[
+                _complete,
+                renderer,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(level, logging.INFO)),
+            cache_logger_on_first_use=True,
+        ).bind()
 
     def emit(self, event: Event, **fields: object) -> None:
         """Log one event with its fields; a field that is None is left out."""
@@ -104,18 +111,25 @@ class StructuredLog:
             if held:
                 known["repeats_held_back"] = held
         if event in _ERRORS or known.get("ok") is False:
-            level = "error"
+            self._logger.error(event.value, **known)
         elif event in _WARNINGS:
-            level = "warning"
+            self._logger.warning(event.value, **known)
         else:
-            level = "info"
-        if _LEVELS[level] >= self._least:
-            self._write(self._render(_completed(event, level, known)) + "\n")
+            self._logger.info(event.value, **known)
 
-    def _write(self, line: str) -> None:
-        """Trouble of the stream (a full disk, a reader that left) never stops the work."""
-        with self._writing, contextlib.suppress(OSError, ValueError):
-            self._stream.write(line)
+
+class _SteadyStream:
+    """A stream whose trouble (a full disk, a reader that left) never stops the work it tells of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
 
@@ -143,25 +157,25 @@ class _RepeatLimiter:
             return None
 
 
-def _console() -> Render:
-    """Lines for people."""
-    import structlog  # noqa: PLC0415  # slow, and JSON needs nothing of it
-
-    renderer = structlog.dev.ConsoleRenderer(colors=False)
-    return lambda event: renderer(None, "", event)
+_encoder = json.JSONEncoder(ensure_ascii=True, default=str)
 
 
-def _completed(event: Event, level: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Add name, level and time; secrets by their key and overlong text never reach the stream."""
-    for key, value in fields.items():
+def _as_json(event: MutableMapping[str, Any], **_: object) -> str:
+    return _encoder.encode(event)
+
+
+def _complete(
+    _logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add level and time; secrets by their key and overlong text never reach the stream."""
+    for key, value in event.items():
         if type(value) is str and len(value) > _FIELD_LIMIT:
-            fields[key] = value[:_FIELD_LIMIT] + "..."
+            event[key] = value[:_FIELD_LIMIT] + "..."
         if _is_secret(key):
-            fields[key] = "[redacted]"
-    fields["event"] = event.value
-    fields["level"] = level
-    fields["timestamp"] = datetime.now(UTC).isoformat()[: -len("+00:00")] + "Z"
-    return fields
+            event[key] = "[redacted]"
+    event["level"] = method
+    event["timestamp"] = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+    return event
 
 
 @lru_cache(maxsize=256)
