@@ -36,6 +36,8 @@ _ENVIRONMENT_ERRNOS = frozenset(
         errno.ESTALE,
     }
 )
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What file systems answer that have no hard links (exFAT and others over FUSE)."""
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # sys/stdio.h, macOS
 _AT_FDCWD = -100
@@ -233,7 +235,8 @@ def rename_new(source: bytes, target: bytes) -> None:
     """Rename without ever replacing `target`.
 
     Raises FileExistsError where it exists, OSError with EXDEV across file systems.
-    Falls back to link and unlink where the kernel or the file system has no exclusive rename.
+    Falls back to link and unlink where the kernel or the file system has no exclusive rename, and
+    to a look and a rename where there are no hard links either.
     """
     if _rename_exclusively is not None:
         if sys.platform == "darwin":
@@ -250,6 +253,13 @@ def rename_new(source: bytes, target: bytes) -> None:
     except FileExistsError:
         if not is_one_file(source, target):  # as after a crash between the two steps
             raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
+        os.rename(source, target)
+        return
     crashpoint("rename.linked")
     os.unlink(source)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import daemon.files
 from daemon.config.destinations import FolderDestinationConfig
 from daemon.delivery.destination import Parcel
-from daemon.delivery.folder import placing
 from daemon.delivery.folder.destination import FolderDestination
 from daemon.errors import DeliveryError, Kind
 from tests.delivery.parcels import JOB, never, parcel_of, write
@@ -118,10 +118,11 @@ def test_a_link_has_the_name(tmp_path: Path, target: Path) -> None:
 class TestAFileSystemWithoutExclusiveRename:
     @pytest.fixture(autouse=True)
     def _cannot(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def cannot(*_: object) -> None:
+        def cannot(*_: object, **__: object) -> None:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-        monkeypatch.setattr(placing, "rename_new", cannot)
+        monkeypatch.setattr(daemon.files, "_rename_exclusively", None)
+        monkeypatch.setattr(os, "link", cannot)
 
     def test_a_free_name(self, tmp_path: Path, target: Path) -> None:
         """A stick with exFAT takes files too."""

@@ -180,6 +180,28 @@ def test_a_rename_in_two_steps_is_finished_after_a_crash_between_them(
         assert _agrees(running)
 
 
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_exclusive_renames_and_hard_links_will_do(
+    tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As exFAT over FUSE; nothing is replaced there either."""
+
+    def cannot(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(daemon.files, "_rename_exclusively", None)
+    with Daemon(tmp_path) as running:
+        running.done.mkdir(exist_ok=True)
+        (running.done / "a.bin").write_bytes(b"another")
+        monkeypatch.setattr(os, "link", cannot)
+        running.drop("a.bin", b"content")
+        (job,) = running.wait_for(State.DONE)
+        assert job.ending is not None
+        assert (running.done / "a.bin").read_bytes() == b"another"
+        assert (running.done / os.fsdecode(job.ending.name)).read_bytes() == b"content"
+        assert os.listdir(running.inbox) == os.listdir(running.work) == []
+
+
 def _linked(running: Daemon) -> list[bytes]:
     """The paths of files that have two names now."""
     places = (running.work, running.done)

@@ -19,8 +19,6 @@ from daemon.limits import DEFAULT
 Collision = Literal["skip_identical", "rename", "overwrite", "refuse"]
 
 _TAIL: Final = 8
-_NO_EXCLUSIVE_RENAME: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""What file systems answer that know neither an exclusive rename nor hard links (exFAT, FUSE)."""
 _NO_SUCH_NAME: Final = frozenset({errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ})
 _COARSEST_TIME: Final = 2_000_000_000
 """Nanoseconds between two times that FAT can tell apart."""
@@ -104,15 +102,8 @@ class Place:
         if self.collision == "overwrite":
             os.replace(self.temporary, path)
             unlink_if_there(self.temporary)  # stays where both were links to one file: rename(2)
-            return
-        try:
+        else:
             rename_new(self.temporary, path)
-        except OSError as error:
-            if error.errno not in _NO_EXCLUSIVE_RENAME:
-                raise
-            if os.path.lexists(path):
-                raise FileExistsError(error.errno, error.strerror) from error
-            os.rename(self.temporary, path)
 
     def _may_be_ours(self, ours: os.stat_result, theirs: os.stat_result) -> bool:
         if theirs.st_size != self.parcel.size:
