@@ -273,7 +273,7 @@ class Service:
             self._reload()
         if self._nudged:
             self._nudged = False
-            self._pipeline.coordinator.nudge()
+            self._pipeline.nudge()
         self._store.beat(self._beaten)
         self._pipeline.coordinator.ping()
         if self.health().alive:

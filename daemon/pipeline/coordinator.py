@@ -230,7 +230,7 @@ class Coordinator:
 
     def _take_off(self, job: Job) -> None:
         if (flight := self._flights.add(job)) is not None:
-            self._teller.claimed(job)
+            self._teller.claimed(job, self._store.history)
             self._next(flight)
 
     def _fillable(self) -> list[str]:

@@ -111,6 +111,12 @@ class Pipeline:
         self.coordinator.on_crash = on_crash
         self.coordinator.start(self._dispatch)
 
+    def nudge(self) -> None:
+        """Someone else changed the ledger; a job that was taken up again is tried at once."""
+        for outlet in self._outlets.values():
+            outlet.breaker.try_now()
+        self.coordinator.nudge()
+
     def paused(self) -> Fault | None:
         """Why nothing new is begun, if so."""
         return self.coordinator.pause.fault

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from daemon.clock import Clock
 from daemon.errors import DeliveryError, Fault
 from daemon.jobs.changes import (
@@ -12,7 +14,7 @@ from daemon.jobs.changes import (
     Prepared,
     ReadingEnded,
 )
-from daemon.jobs.model import DeliveryState, Job, Preparation, ReadingState, State
+from daemon.jobs.model import DeliveryState, HistoryEntry, Job, Preparation, ReadingState, State
 from daemon.observing.events import Event
 from daemon.observing.log import EventLog
 from daemon.observing.metrics import Metrics
@@ -34,9 +36,9 @@ class Teller:
         self.metrics = metrics
         self._clock = clock
 
-    def claimed(self, job: Job) -> None:
-        """A job was taken from the queue."""
-        if job.origin is not None and job.preparation is None:
+    def claimed(self, job: Job, history: Callable[[str], Sequence[HistoryEntry]]) -> None:
+        """A job was taken from the queue; its `history` is asked for where it may be a retry."""
+        if job.claimed and job.preparation is None and _is_retried(history(job.id)):
             self._job(Event.JOB_RETRIED, job)
         self._job(Event.JOB_CLAIMED, job, size=job.identity.size)
 
@@ -134,6 +136,11 @@ class Teller:
         if fault is not None:
             fields = {"code": fault.code, "message": fault.message, **fields}
         self.log.emit(event, job=job.id, inbox=job.inbox, file=job.name, **fields)
+
+
+def _is_retried(history: Sequence[HistoryEntry]) -> bool:
+    """Whether a person asked for what was just claimed; jobs that were parked have no end."""
+    return any(entry.event == "retried" for entry in history[-2:])
 
 
 def _round(seconds: float | None) -> float | None:

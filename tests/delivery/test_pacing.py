@@ -117,6 +117,24 @@ def test_breaker_parks_the_others(outcome: Parked) -> None:
     assert breaker.paused_for == 40
 
 
+def test_whoever_asks_has_one_tried_before_the_pause_is_over() -> None:
+    """One delivery is let through; where it fails, all wait for longer than before."""
+    clock = StoppedClock()
+    breaker = Breaker(clock)
+    breaker.try_now()
+    assert not breaker.down
+    with breaker.admission() as first:
+        first.report(DOWN)
+    breaker.try_now()
+    assert breaker.down
+    with breaker.admission() as probe:
+        assert probe.pause == 0
+        with breaker.admission() as other:
+            assert other.pause > 0
+        probe.report(DOWN)
+    assert breaker.paused_for == 120
+
+
 def test_one_probe_goes_first() -> None:
     """When the pause ends one delivery is let through; its success lets the others go."""
     clock = StoppedClock()

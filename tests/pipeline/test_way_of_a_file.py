@@ -117,6 +117,25 @@ def test_a_server_that_is_down_parks_the_delivery_and_gets_it_when_it_is_back(
             assert len(receiver.contents) == 6
 
 
+def test_a_parked_job_that_is_retried_is_tried_at_once_and_the_log_says_so(tmp_path: Path) -> None:
+    """The rest that the destination was given, here of minutes, does not hold up a person."""
+    retry = "retry: {attempts: 1, initial: 10m, max: 10m}"
+    rest = f"destinations:\n  server: {{type: http, url: %s, {retry}}}"
+    with (
+        Receiver(status(503), status(200)) as receiver,
+        Daemon(tmp_path, inbox=DELIVER, rest=rest % receiver.url) as daemon,
+    ):
+        daemon.drop("r.bin")
+        (job,) = daemon.wait_for(State.PARKED)
+        wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "the word of it")
+        assert not daemon.log.of(Event.JOB_RETRIED)
+        _retry(daemon, job.id)
+        daemon.wait_for(State.DONE)
+        (told,) = daemon.log.of(Event.JOB_RETRIED)
+        assert told["job"] == job.id
+        assert len(receiver.requests) == 2
+
+
 def test_one_destination_that_is_down_does_not_keep_the_file_from_the_other(
     tmp_path: Path,
 ) -> None:

@@ -189,6 +189,12 @@ class Breaker:
         until = self._until
         return 0.0 if until is None else max(until - self._clock.monotonic(), 0.0)
 
+    def try_now(self) -> None:
+        """Let the next delivery try a destination that is down, as somebody asks for."""
+        with self._lock:
+            if self._until is not None:
+                self._until = self._clock.monotonic()
+
     def admission(self) -> Admission:
         """Ask to deliver; to be used as a context around the run."""
         with self._lock:
