@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]{1,9})\]|\['([^']+)'\]")
+_STEP: Final = re.compile(r"""\.([\w-]+)|\[([0-9]{1,9})\]|\['([^']+)'\]|\["([^"]+)"\]""")
 
 
 def check(path: str) -> str:
@@ -17,15 +17,15 @@ def check(path: str) -> str:
     return path
 
 
-def lift(answer: Mapping[str, Any], path: str) -> str | None:
+def lift(answer: object, path: str) -> str | None:
     """The text or whole number at a path that `check` let through, None where there is none."""
     value: Any = answer
-    for name, index, quoted in _STEP.findall(path[1:]):
+    for name, index, single, double in _STEP.findall(path[1:]):
         if index:
             inside = isinstance(value, list) and int(index) < len(value)
             value = value[int(index)] if inside else None
         else:
-            value = value.get(name or quoted) if isinstance(value, Mapping) else None
+            value = value.get(name or single or double) if isinstance(value, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value)

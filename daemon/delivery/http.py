@@ -21,7 +21,7 @@ from daemon.delivery.transport.adapter import round_trip_of
 from daemon.delivery.transport.body import Envelope, boundary_for, multipart, open_parcel
 from daemon.delivery.transport.client import Client
 from daemon.delivery.transport.credentials import credentials_of, private_fields
-from daemon.errors import StoppedError
+from daemon.errors import DeliveryError, StoppedError
 from daemon.limits import DEFAULT, Limits
 
 
@@ -48,6 +48,7 @@ class HttpDestination:
             headers={name: text for name, text in config.headers.items() if not _varies(text)},
             credentials=replace(known, secrets=(*known.secrets, *private_fields(config.data))),
             limits=limits,
+            method="method",
         )
 
     def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
@@ -108,16 +109,29 @@ class HttpDestination:
     def _judge(self, response: requests.Response, parcel: Parcel) -> Acknowledgement:
         if not 200 <= response.status_code < 300:
             raise self._client.refusal(response)
-        answer = self._client.answer(response)
-        path = self._config.location
-        where = answer_path.lift(answer, path) if path else None
+        answer = self._client.json(response)
+        where = self._lifted(answer, response)
         return Acknowledgement(
             bytes=parcel.size,
             location=where or self._location(response) or self._put(response),
             http_status=response.status_code,
-            response=answer,
+            response=answer if isinstance(answer, dict) else {},
             round_trip=round_trip_of(response),
         )
+
+    def _lifted(self, answer: object, response: requests.Response) -> str | None:
+        """What stands at the configured path of an answer, None where there is nothing.
+
+        Where an answer is to say that, a page for people is that of a login or of a gateway.
+        """
+        path = self._config.location
+        where = answer_path.lift(answer, path) if path else None
+        if path and where is None and verdict.is_page(response.status_code, response.content):
+            raise DeliveryError(
+                "protocol_broken",
+                "a page for people answered, not the JSON in which `location` looks; check `url`",
+            )
+        return where
 
     def _names_files(self) -> bool:
         return self._config.method == "POST" or template.tells_files_apart(self._url)

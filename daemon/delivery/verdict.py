@@ -17,6 +17,10 @@ from daemon.errors import DeliveryError, Kind
 
 _TRANSIENT: Final[Mapping[int, tuple[str, str]]] = {
     408: ("server_timeout", "the server waited too long for the file"),
+    421: (
+        "server_unavailable",
+        "the connection leads to a server that does not answer for this name",
+    ),
     423: ("server_locked", "the server has the file locked"),
     425: ("too_early", "the server does not want the request yet"),
     429: ("too_many_requests", "the server asks for fewer requests"),
@@ -29,8 +33,9 @@ _TRANSIENT: Final[Mapping[int, tuple[str, str]]] = {
 _PERMANENT: Final[Mapping[int, tuple[str, str]]] = {
     401: ("auth_refused", "the server does not accept the secret; check `auth`"),
     403: ("auth_refused", "the server does not allow this; check `auth` and its rights"),
-    404: ("refused_by_server", "the server does not know this address; check `url`"),
-    405: ("refused_by_server", "the server does not take this method; check `method`"),
+    404: ("refused_by_server", "the server does not know this address; check {where}"),
+    405: ("refused_by_server", "the server does not take this method; check {where}"),
+    407: ("auth_refused", "a proxy asks for a password; check `proxy`"),
     413: ("too_large_for_server", "the file is larger than the server takes"),
 }
 _SERVER_WIDE: Final = frozenset(
@@ -78,8 +83,13 @@ def refusal(
     now: float,
     cap: float,
     address: str = "url",
+    method: str | None = None,
 ) -> DeliveryError:
-    """The error for an answer other than 2xx; `address` is the key that names the server."""
+    """The error for an answer other than 2xx.
+
+    `address` is the key of the configuration that names the server, `method` the one that says how
+    it is asked, None where there is no such key.
+    """
     if 300 <= status < 400:
         where = headers.get("Location", "").strip()
         said = f"points to {_shown(where, url)}" if where else "points elsewhere, not saying where"
@@ -97,6 +107,7 @@ def refusal(
     code, message = _PERMANENT.get(
         status, ("refused_by_server", "the server does not accept the file")
     )
+    message = message.format(where=f"`{method if method and status == 405 else address}`")
     return DeliveryError(code, f"{message} ({status})", kind=Kind.PERMANENT, http_status=status)
 
 
@@ -121,23 +132,30 @@ def blames_destination(error: DeliveryError) -> bool:
 
 
 def json_object(body: bytes) -> dict[str, JSON]:
-    """A JSON object in an answer's body, {} for anything else; what is in it can be written again.
+    """A JSON object in an answer's body, {} for anything else."""
+    value = json_value(body)
+    return value if isinstance(value, dict) else {}
 
-    Numbers that JSON does not know become null, unpaired surrogates become U+FFFD.
+
+def json_value(body: bytes) -> dict[str, JSON] | list[JSON] | None:
+    """A JSON object or list in an answer's body, None for anything else.
+
+    What is in it can be written again: numbers that JSON does not know become null, unpaired
+    surrogates become U+FFFD.
     """
     if not body:
-        return {}
+        return None
     body = body.removeprefix(codecs.BOM_UTF8)
-    if body.lstrip()[:1] != b"{":
-        return {}
+    if body.lstrip()[:1] not in (b"{", b"["):
+        return None
     try:
         value = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
         if b"\\u" in body:
             text = json.dumps(value, ensure_ascii=False)
             value = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict | list) else None
 
 
 def _finite(text: str) -> float | None:

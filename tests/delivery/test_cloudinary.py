@@ -350,6 +350,14 @@ class TestRefusals:
         assert (error.code, error.kind, error.http_status) == (code, kind, status)
         assert error.response == {"error": {"message": message}}
 
+    @pytest.mark.parametrize("status", [302, 405])
+    def test_advice_names_a_key_that_there_is(
+        self, receiver: CloudinaryReceiver, parcel: Parcel, status: int
+    ) -> None:
+        """What is no Cloudinary is at the address of a stand-in, and only there."""
+        receiver.instead(status)
+        assert "check `endpoint`" in failed(receiver, parcel, **UNSIGNED).message
+
     def test_words_in_a_header(self, receiver: CloudinaryReceiver, parcel: Parcel) -> None:
         """The vendor's words count where they stand in a header alone."""
         receiver.instead(400, X_Cld_Error="Upload preset not found")

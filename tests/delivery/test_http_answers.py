@@ -53,9 +53,11 @@ def attempt(receiver: Receiver, path: Path, **options: object) -> DeliveryError:
         (401, "auth_refused", Kind.PERMANENT),
         (403, "auth_refused", Kind.PERMANENT),
         (404, "refused_by_server", Kind.PERMANENT),
+        (407, "auth_refused", Kind.PERMANENT),
         (408, "server_timeout", Kind.TRANSIENT),
         (409, "refused_by_server", Kind.PERMANENT),
         (413, "too_large_for_server", Kind.PERMANENT),
+        (421, "server_unavailable", Kind.TRANSIENT),
         (425, "too_early", Kind.TRANSIENT),
         (429, "too_many_requests", Kind.TRANSIENT),
         (500, "server_error", Kind.TRANSIENT),
@@ -71,6 +73,46 @@ def test_status(tmp_path: Path, code: int, expected: str, kind: Kind, content: b
     with Receiver(status(code)) as receiver:
         error = attempt(receiver, write(tmp_path, content))
     assert (error.code, error.kind, error.http_status) == (expected, kind, code)
+
+
+def test_misdirected(tmp_path: Path) -> None:
+    """After a 421 the next attempt goes over a connection of its own (RFC 9110 15.5.20)."""
+    with Receiver(ok(), status(421), ok()) as receiver:
+        destination = http_destination(receiver.url)
+        parcel = parcel_of(write(tmp_path, SMALL))
+        assert deliver(destination, parcel).http_status == 201
+        with pytest.raises(DeliveryError, match="421"):
+            destination.deliver(parcel, lambda _: None, never())
+        assert deliver(destination, parcel).http_status == 201
+        destination.close()
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "method", "advice"),
+    [
+        (404, "POST", "check `url`"),
+        (405, "POST", "check `method`"),
+        (405, "PUT", "check `method`"),
+        (407, "POST", "check `proxy`"),
+    ],
+)
+def test_advice(tmp_path: Path, code: int, method: str, advice: str) -> None:
+    """A refusal names the key to look at."""
+    with Receiver(status(code)) as receiver:
+        error = attempt(receiver, write(tmp_path, SMALL), method=method)
+    assert error.message.endswith(f"{advice} ({code})")
+
+
+def test_page_where_json_is_expected(tmp_path: Path) -> None:
+    """Where `location` says that JSON is answered, a page is a login's or a gateway's."""
+    page = ok(200, b"<!DOCTYPE html><html><body>Please log in</body></html>")
+    with Receiver(page, page) as receiver:
+        error = attempt(receiver, write(tmp_path, SMALL), location="$.url")
+        assert (error.code, error.kind) == ("protocol_broken", Kind.TRANSIENT)
+        destination = http_destination(receiver.url)
+        assert deliver(destination, parcel_of(write(tmp_path, SMALL))).http_status == 200
+        destination.close()
 
 
 @pytest.mark.parametrize("then", ["close", "reset", "hold"])

@@ -139,6 +139,15 @@ def test_location_and_response(tmp_path: Path) -> None:
     assert [dict(f.response) for f in found] == [{"data": [{"url": "https://a/1"}]}] * 2 + [{}]
 
 
+def test_location_in_a_list(tmp_path: Path) -> None:
+    """A path may begin in a list, as some servers answer with one entry for each file."""
+    with Receiver(ok(200, b'[{"url": "https://a/1"}]')) as receiver:
+        destination = http_destination(receiver.url, location="$[0].url")
+        found = destination.deliver(parcel_of(write(tmp_path, b"content")), lambda _: None, never())
+        destination.close()
+    assert (found.location, dict(found.response)) == ("https://a/1", {})
+
+
 @pytest.mark.parametrize(
     ("auth", "header", "value"),
     [

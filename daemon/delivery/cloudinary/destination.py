@@ -44,7 +44,9 @@ class CloudinaryDestination:
         self._base = f"{config.endpoint.rstrip('/')}/v1_1/{config.cloud}"
         self._url = f"{self._base}/{config.resource_type}/upload"
         secrets = (self._secret,) if self._secret else ()
-        self._client = Client(name, config, self._url, credentials=Credentials(secrets=secrets))
+        self._client = Client(
+            name, config, self._url, credentials=Credentials(secrets=secrets), address="endpoint"
+        )
 
     def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
         """Make one attempt; errors as the seam says. A large file goes on after its last chunk."""

@@ -30,6 +30,8 @@ from daemon.limits import DEFAULT, Limits
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _ALL_AUTHORITIES: Final = Trust()
+_MISDIRECTED: Final = 421
+"""Another connection may lead to a server that answers (RFC 9110 section 15.5.20)."""
 
 
 class UploadSession(requests.Session):
@@ -150,7 +152,7 @@ class UploadAdapter(HTTPAdapter):
             kept = False
             try:
                 answer = exchange.run(channel)
-                kept = answer.reusable
+                kept = answer.reusable and answer.status != _MISDIRECTED
             except StaleError:
                 continue
             finally:

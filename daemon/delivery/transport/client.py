@@ -33,8 +33,9 @@ _NO_CREDENTIALS: Final = Credentials()
 class Client:
     """Makes the requests of one destination; used by several threads at once.
 
-    Args: `url` is any address of the server; `headers` go with every request. Raises ConfigError
-    on construction where the certificates to trust cannot be read.
+    Args: `url` is any address of the server; `headers` go with every request; `address` and
+    `method` are the keys of the configuration to name in advice, as `verdict.refusal` says. Raises
+    ConfigError on construction where the certificates to trust cannot be read.
     """
 
     def __init__(
@@ -46,10 +47,13 @@ class Client:
         headers: Mapping[str, str] | None = None,
         credentials: Credentials = _NO_CREDENTIALS,
         limits: Limits = DEFAULT,
+        address: str = "url",
+        method: str | None = None,
     ) -> None:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.limits = limits
+        self._keys = address, method
         self._trust = trust_of(name, config, parts.scheme)
         self._times = times_of(config.timeout)
         self._throttle = Throttle(config.bandwidth) if config.bandwidth else None
@@ -161,18 +165,26 @@ class Client:
 
     def answer(self, response: requests.Response) -> dict[str, JSON]:
         """The JSON object in an answer, {} for anything else, with our own secrets taken out."""
-        return verdict.json_object(self.without_secrets(response.content))
+        answer = self.json(response)
+        return answer if isinstance(answer, dict) else {}
+
+    def json(self, response: requests.Response) -> dict[str, JSON] | list[JSON] | None:
+        """The JSON object or list in an answer, None for anything else, without our own secrets."""
+        return verdict.json_value(self.without_secrets(response.content))
 
     def refusal(self, response: requests.Response) -> DeliveryError:
         """The error for an answer other than 2xx, with what it said in JSON."""
         if verdict.wants_certificate(response.status_code, response.content):
             return certificate_wanted(self.origin)
+        address, method = self._keys
         error = verdict.refusal(
             response.status_code,
             response.headers,
             response.url,
             now=time.time(),
             cap=self.limits.retry_after_cap,
+            address=address,
+            method=method,
         )
         error.response = self.answer(response)
         return error
