@@ -58,14 +58,15 @@ def demo() -> int:
 def show_at_work(samples: list[Sample], folder: Path) -> int:
     """Send samples through a daemon in a folder and print what became of them.
 
-    The exit code tells whether each came to its end with what stands on it.
+    The exit code tells whether each came to its end with what stands on it, or a signal was first.
     """
     from daemon.demo.receiver import Receiver  # noqa: PLC0415  # slow to import
 
     with Receiver(folder / "received") as receiver:
         _prepare(folder, receiver.url)
-        found = _run(folder, samples)
-    return _report(folder, samples, found, received=len(list(receiver.files.iterdir())))
+        visitor = _run(folder, samples)
+    received = len(list(receiver.files.iterdir()))
+    return _report(folder, samples, visitor.found(), received=received, ended=visitor.sent_away)
 
 
 def _prepare(folder: Path, url: str) -> None:
@@ -75,8 +76,8 @@ def _prepare(folder: Path, url: str) -> None:
     path.chmod(0o600)  # whatever the umask: one that others may write is refused
 
 
-def _run(folder: Path, samples: list[Sample]) -> dict[str, JSON]:
-    """The sidecars by file name, once the daemon has brought all samples to their end."""
+def _run(folder: Path, samples: list[Sample]) -> _Visitor:
+    """Who watched the daemon, once it has brought all samples to their end or a signal ended it."""
     from daemon.config.load import load  # noqa: PLC0415  # slow to import
     from daemon.observing.log import StructuredLog  # noqa: PLC0415
     from daemon.service import Service  # noqa: PLC0415
@@ -88,17 +89,21 @@ def _run(folder: Path, samples: list[Sample]) -> dict[str, JSON]:
         visitor = _Visitor(folder, samples, lambda done: bar.update(task, completed=done))
         with visitor.dropping(service) as start:
             service.run(ready=start)
-    return visitor.found()
+    return visitor
 
 
 class _Visitor:
-    """Drops the samples once the daemon is up, and stops it when all have come to their end."""
+    """Drops the samples once the daemon is up, and stops it when all have come to their end.
+
+    `sent_away` is whether the daemon ended before that.
+    """
 
     def __init__(self, folder: Path, samples: list[Sample], tick: Callable[[int], None]) -> None:
         self._folder = folder
         self._samples = samples
         self._tick = tick
         self._over = threading.Event()
+        self.sent_away = False
 
     @contextlib.contextmanager
     def dropping(self, service: Service) -> Iterator[Callable[[], None]]:
@@ -127,7 +132,10 @@ class _Visitor:
         for sample in self._samples:
             (self._folder / "inbox" / sample.name).write_bytes(sample.data)
         until = time.monotonic() + _LONGEST
-        while time.monotonic() < until and not self._over.wait(_LOOK):
+        while time.monotonic() < until:
+            if self._over.wait(_LOOK):
+                self.sent_away = True
+                break
             if any(reason.startswith("paused") for reason in service.health().reasons):
                 break  # a demonstration does not wait for a person to mend the machine
             ended = len(self._sidecars())
@@ -138,12 +146,14 @@ class _Visitor:
         service.stop()
 
 
-def _report(folder: Path, samples: list[Sample], found: dict[str, JSON], *, received: int) -> int:
+def _report(
+    folder: Path, samples: list[Sample], found: dict[str, JSON], *, received: int, ended: bool
+) -> int:
     rows, faults = [], []
     for sample in samples:
         facts = found.get(sample.name)
         rows.append(_row(sample, facts))
-        if fault := _fault(sample, facts):
+        if not (ended and facts is None) and (fault := _fault(sample, facts)):
             faults.append(f"{sample.name}: {fault}")
     show_table(("file", "state", "merchant", "date", "total", "seconds"), rows)
     show(f"{received} files arrived at the receiver: {folder / 'received' / 'files'}")
@@ -152,6 +162,9 @@ def _report(folder: Path, samples: list[Sample], found: dict[str, JSON], *, rece
     show(f"The configuration and the log:         {folder}")
     for fault in faults:
         complain(fault)
+    if ended:
+        complain("ended before all were through")
+        return Exit.INTERRUPTED
     return Exit.NOT_ALL_DONE if faults else Exit.WELL
 
 

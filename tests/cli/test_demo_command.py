@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from daemon.config.load import load
 from daemon.demo import catalogue
 from daemon.demo.render import draw
 from daemon.demo.samples import Facts, Sample, draw_receipt
+from tests.waiting import wait_until
 
 
 def drawn(trade: catalogue.Trade, name: str) -> Sample:
@@ -54,3 +58,20 @@ def test_what_is_read_wrongly_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     errors = capsys.readouterr().err
     assert "diner.png: the merchant should be Somebody Else, read was " in errors
     assert "words.txt: should be done and is rejected" in errors
+
+
+def test_a_signal_ends_it_and_blames_no_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was not through by then is not called late."""
+    never = Sample("never.part", None, b"left alone for its name", "done")
+
+    def end_it() -> None:
+        wait_until((tmp_path / "inbox" / never.name).exists, "the daemon to be up")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=end_it)
+    thread.start()
+    assert show_at_work([never], tmp_path) == 130
+    thread.join()
+    assert capsys.readouterr().err == "inboxd: ended before all were through\n"
