@@ -323,7 +323,10 @@ def is_one_file(one: bytes, other: bytes) -> bool:
 
 
 def copy_durably(source: bytes, target: bytes) -> None:
-    """Copy content, holes and times of a regular file and sync the copy; replaces `target`."""
+    """Copy content, holes and times of a regular file and sync the copy; replaces `target`.
+
+    Nothing is left of a copy that fails.
+    """
     reading = open_regular(source)
     try:
         writing = write_new(target, b"")
@@ -332,6 +335,9 @@ def copy_durably(source: bytes, target: bytes) -> None:
             status = os.fstat(reading)
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
             os.fsync(writing)
+        except BaseException:
+            unlink_if_there(target)  # or half a file would keep a disk full
+            raise
         finally:
             os.close(writing)
     finally:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from daemon.files import make_folder, sync_folder, unlink_if_there
-from daemon.jobs.model import Job
+from daemon.jobs.model import Ending, Job, State
 from daemon.pipeline.places import Places
-from daemon.sidecar.names import numbered, sidecar_name, target_name
+from daemon.sidecar.names import numbered, plain_name, sidecar_name, target_name
 from daemon.sidecar.read import DamagedSidecarError, read
 
 _LONGEST_PLACE = 4096 - 2 - 255
@@ -52,6 +53,31 @@ class EndPlace:
                 sync_folder(self.folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A job that is to end like this; `recorded` when its sidecar is already durable.
+
+    `plain` where its disk does not take the name that it has, as FAT takes no colon.
+    """
+
+    job: Job
+    places: Places
+    ending: Ending
+    delete: bool = False
+    recorded: bool = False
+    plain: bool = False
+
+    @property
+    def deletes(self) -> bool:
+        """Whether its original goes instead of being filed."""
+        return self.delete and self.ending.state is State.DONE
+
+    @property
+    def end(self) -> EndPlace:
+        """Where its original and its sidecar belong, once the name is chosen."""
+        return EndPlace.of(self.places.folder(self.ending.folder), self.ending.name, self.job.id)
+
+
 class NameChooser:
     """Chooses names for the jobs of one group, so that no two of them get the same."""
 
@@ -59,9 +85,12 @@ class NameChooser:
         self._reserved: set[bytes] = set()
         self._parents: dict[tuple[bytes, bytes], bytes] = {}
 
-    def choose(self, folder: bytes, job: Job) -> bytes:
-        """A name, relative to `folder`, that neither the disk nor the group has taken."""
-        parent, base = os.path.split(job.path)
+    def choose(self, folder: bytes, job: Job, *, plain: bool = False) -> bytes:
+        """A name, relative to `folder`, that neither the disk nor the group has taken.
+
+        A `plain` one has nothing that disks of other systems do not take.
+        """
+        parent, base = os.path.split(plain_path(job.path) if plain else job.path)
         parent = self._parent(folder, parent)
         place = os.path.join(folder, parent) if parent else folder
 
@@ -108,6 +137,31 @@ class NameChooser:
 
     def _is_file(self, path: bytes) -> bool:
         return path in self._reserved or (os.path.lexists(path) and not os.path.isdir(path))
+
+
+def apart(filings: Sequence[Filing]) -> tuple[list[Filing], list[Filing]]:
+    """Those that can be named in one group, and those whose names only capitals tell apart.
+
+    On a disk that ignores capitals the second is to find the name of the first taken.
+    """
+    firsts: dict[str, bytes] = {}
+    group: list[Filing] = []
+    twins: list[Filing] = []
+    for filing in filings:
+        path = filing.job.path
+        is_first = firsts.setdefault(_folded(filing.job.name), path) == path
+        (group if is_first else twins).append(filing)
+    return group, twins
+
+
+def _folded(name: str) -> str:
+    """What names have in common that differ in capitals or in how accents are written."""
+    return name.lower() if name.isascii() else normalize("NFC", name.casefold())
+
+
+def plain_path(path: bytes) -> bytes:
+    """A path below a folder of which each name is plain."""
+    return b"/".join(map(plain_name, path.split(b"/")))
 
 
 def _with_numbers(name: bytes) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from daemon import turns
@@ -24,7 +24,6 @@ from daemon.errors import Fault, InboxdError, Kind
 from daemon.files import (
     display,
     environment_fault,
-    is_environment,
     is_same,
     move_new,
     rename_new,
@@ -33,9 +32,17 @@ from daemon.files import (
     write_new,
 )
 from daemon.jobs.changes import Closed, Recorded
-from daemon.jobs.model import Ending, Job, ReadingState, State
+from daemon.jobs.model import ReadingState
 from daemon.jobs.store import JobStore
-from daemon.pipeline.endplace import EndPlace, NameChooser, clear_attempt, clear_origin
+from daemon.pipeline.blame import is_of_all, is_of_name
+from daemon.pipeline.endplace import (
+    EndPlace,
+    Filing,
+    NameChooser,
+    apart,
+    clear_attempt,
+    clear_origin,
+)
 from daemon.pipeline.places import NotNowError, Places
 from daemon.sidecar.write import describe, render
 
@@ -43,27 +50,7 @@ _GROUP = 256
 _SYNC_THREADS = 4
 _LOOK_AGAIN = 30.0
 
-
-@dataclass(frozen=True, slots=True)
-class Filing:
-    """A job that is to end like this; `recorded` when its sidecar is already durable."""
-
-    job: Job
-    places: Places
-    ending: Ending
-    delete: bool = False
-    recorded: bool = False
-
-    @property
-    def deletes(self) -> bool:
-        """Whether its original goes instead of being filed."""
-        return self.delete and self.ending.state is State.DONE
-
-    @property
-    def end(self) -> EndPlace:
-        """Where its original and its sidecar belong, once the name is chosen."""
-        return EndPlace.of(self.places.folder(self.ending.folder), self.ending.name, self.job.id)
-
+__all__ = ["Filer", "Filing"]
 
 Filed = Callable[[Sequence[Filing]], None]
 
@@ -137,8 +124,10 @@ class Filer:
         except OSError as error:
             place = display(os.fsencode(error.filename)) if error.filename else "a file"
             fault = environment_fault(error, f"filing {place}").fault
-            if _is_of_all(error, group):
+            if is_of_all(error, group):
                 self._unfiled(group, fault)
+            elif len(group) == 1 and is_of_name(error, group[0]):
+                self._supervise([replace(group[0], plain=True)])
             else:
                 self._single_out(group, fault)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the filing
@@ -160,6 +149,7 @@ class Filer:
         for filing in group:
             is_known = filing.recorded and not _lacks_sidecar(filing)
             (recorded if is_known else new).append(filing)
+        new, twins = apart(new)
         placed = [(filing, filing.end) for filing in recorded]
         for _, end in placed:
             end.clear_second()
@@ -170,6 +160,8 @@ class Filer:
             self._syncers.submit(self._copy, *each)
         for each in taken:
             self._record_anew(*each)
+        for twin in twins:
+            self.submit(twin)
 
     def _is_reachable(self, filing: Filing) -> bool:
         """Whether the disk of a file is there; without it a sidecar would lie on another one."""
@@ -226,8 +218,14 @@ class Filer:
             else:
                 self._close([(filing, end)])
         except OSError as error:
-            fault = environment_fault(error, f"moving {filing.job.name} to another disk")
-            self._unfiled([filing], fault.fault)
+            if is_of_name(error, filing):
+                self._record_anew(replace(filing, plain=True), end)
+                return
+            fault = environment_fault(error, f"moving {filing.job.name} to another disk").fault
+            if is_of_all(error, [filing]):
+                self._unfiled([filing], fault)
+            else:
+                self._single_out([filing], fault)
         except InboxdError as error:
             self._unfiled([filing], error.fault)
 
@@ -285,17 +283,6 @@ def _lacks_sidecar(filing: Filing) -> bool:
     return not os.path.lexists(filing.end.sidecar) and os.path.lexists(source)
 
 
-def _is_of_all(error: OSError, group: Sequence[Filing]) -> bool:
-    """Whether an error is the trouble of a disk or the machine, and not of one file's own place.
-
-    Rights that are missing may be those of one folder below.
-    """
-    if error.errno in (errno.EACCES, errno.EPERM):
-        ends = {filing.places.folder(filing.ending.folder) for filing in group}
-        return not all(os.access(end, os.W_OK | os.X_OK) for end in ends)
-    return is_environment(error)
-
-
 def _changed_by_moving(filing: Filing, end: EndPlace) -> tuple[bytes, ...]:
     """The folders whose names a move has changed; none where the original stayed."""
     if filing.places.keep and not os.path.lexists(end.original):
@@ -319,7 +306,7 @@ def _named(filing: Filing, names: NameChooser, now: float) -> _Placed:
         job=replace(job, timings=timings),
         ending=replace(
             ending,
-            name=names.choose(folder, job),
+            name=names.choose(folder, job, plain=filing.plain),
             sidecar_only=filing.deletes or filing.places.stays(job),
         ),
         recorded=True,
@@ -390,9 +377,12 @@ def _move(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed], list[_Pl
             taken.append((filing, end))
             continue
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno == errno.EXDEV:
+                elsewhere.append((filing, end))
+            elif is_of_name(error, filing):
+                taken.append((replace(filing, plain=True), end))
+            else:
                 raise
-            elsewhere.append((filing, end))
             continue
         moved.append((filing, end))
     return moved, elsewhere, taken

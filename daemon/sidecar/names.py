@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterator
 
 from daemon.files import display
@@ -11,6 +12,9 @@ from daemon.files import display
 SUFFIX = b".json"
 _LONGEST = 255  # NAME_MAX of Linux
 _TAIL = 12
+_NOT_PLAIN = re.compile(rb'[\x00-\x1f<>:"|?*\\]|[. ]+$')
+_DEVICES = re.compile(rb"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, whatever its ending."""
 
 
 def sidecar_name(name: bytes, job: str) -> bytes:
@@ -35,6 +39,14 @@ def target_name(name: bytes, job: str, taken: Callable[[bytes], bool]) -> bytes:
         if not taken(candidate) and not taken(sidecar_name(candidate, job)):
             return candidate
     raise AssertionError("the candidates never end")
+
+
+def plain_name(name: bytes) -> bytes:
+    """The name for disks that take no colon and the like, as FAT, exFAT and NTFS: `10_30.pdf`."""
+    plain = _NOT_PLAIN.sub(b"_", display(name).encode())
+    if _DEVICES.match(plain):
+        plain = b"_" + plain
+    return _cut(plain, _LONGEST)
 
 
 def numbered(name: bytes, number: int) -> bytes:

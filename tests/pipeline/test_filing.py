@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import daemon.files
 import daemon.pipeline.filing
 from daemon.jobs.model import State
 from daemon.observing.events import Event
@@ -103,3 +106,151 @@ def test_who_gives_a_full_folder_another_place_gets_original_and_sidecar_there(
         running.wait_for(State.DONE)
         assert list(verify(running.service._store, routes_of(running.service.config))) == []
     assert sorted(os.listdir(tmp_path / "elsewhere")) == ["a.bin", "a.bin.json"]
+
+
+def _refusing(monkeypatch: pytest.MonkeyPatch, code: int, refused: bytes) -> None:
+    """Have no file in done/ get a name with this in it."""
+    rename, rename_new = os.rename, daemon.files.rename_new
+
+    def check(target: bytes) -> None:
+        folder, name = os.path.split(os.fsencode(target))
+        if os.path.basename(folder) == b"done" and refused in name:
+            raise OSError(code, os.strerror(code))
+
+    def plain_rename(source: bytes, target: bytes) -> None:
+        check(target)
+        rename(source, target)
+
+    def exclusive_rename(source: bytes, target: bytes) -> None:
+        check(target)
+        rename_new(source, target)
+
+    monkeypatch.setattr(os, "rename", plain_rename)
+    monkeypatch.setattr(daemon.pipeline.filing, "rename_new", exclusive_rename)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOENT, errno.EPERM])
+@pytest.mark.parametrize(
+    ("name", "refused", "filed"),
+    [
+        ("10:30.bin", b":", "10_30.bin"),
+        ("what?.bin", b"?", "what_.bin"),
+    ],
+)
+def test_a_disk_that_does_not_take_a_name_gets_a_plain_one(
+    tmp_path: Path,
+    name: str,
+    refused: bytes,
+    filed: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As done/ on a disk with FAT; the sidecar has the name that the file came with."""
+    with Daemon(tmp_path) as running:
+        _refusing(monkeypatch, code, refused)
+        running.drop(name, b"odd")
+        running.drop("beside.bin", b"beside")
+        running.wait_for(State.DONE, 2)
+        monkeypatch.undo()
+        assert (running.done / filed).read_bytes() == b"odd"
+        assert running.sidecar("done", filed)["file"]["path"] == name
+        assert list(verify(running.service._store, routes_of(running.service.config))) == []
+
+
+def test_a_disk_that_takes_the_name_of_the_sidecar_alone_gets_a_plain_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may not end in a point on disks that take `name..json`."""
+    rename_new = daemon.files.rename_new
+
+    def exclusive_rename(source: bytes, target: bytes) -> None:
+        if target.endswith(b"."):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        rename_new(source, target)
+
+    monkeypatch.setattr(daemon.pipeline.filing, "rename_new", exclusive_rename)
+    with Daemon(tmp_path) as running:
+        running.drop("end.", b"odd")
+        running.wait_for(State.DONE)
+        assert sorted(os.listdir(running.done)) == ["end_", "end_.json"]
+        assert list(verify(running.service._store, routes_of(running.service.config))) == []
+
+
+def test_names_that_capitals_tell_apart_get_a_sidecar_each_on_a_disk_that_ignores_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As FAT, and what Macs have; they are filed at one time, where neither is on the disk yet."""
+    running = Daemon(tmp_path)
+    done = os.fsencode(running.done) + b"/"
+    rename, unlink, lexists = os.rename, os.unlink, os.path.lexists
+    rename_new, sync_folders = daemon.files.rename_new, daemon.files.sync_folders
+    first_waits, both_wait = threading.Event(), threading.Event()
+
+    def folded(path: bytes | str) -> bytes:
+        path = os.fsencode(path)
+        return done + path[len(done) :].lower() if path.startswith(done) else path
+
+    def sync_later(folders: Iterable[bytes]) -> None:
+        first_waits.set()
+        both_wait.wait()
+        sync_folders(folders)
+
+    monkeypatch.setattr(os, "rename", lambda a, b: rename(folded(a), folded(b)))
+    monkeypatch.setattr(os, "unlink", lambda path: unlink(folded(path)))
+    monkeypatch.setattr(os.path, "lexists", lambda path: lexists(folded(path)))
+    monkeypatch.setattr(daemon.pipeline.filing, "sync_folders", sync_later)
+    monkeypatch.setattr(
+        daemon.pipeline.filing, "rename_new", lambda a, b: rename_new(folded(a), folded(b))
+    )
+    with running:
+        running.drop("first.bin", b"has the filer wait")
+        try:
+            wait_until(first_waits.is_set, "the filer to wait")
+            running.drop("Name.bin", b"one")
+            running.drop("nAME.bin", b"another")
+            filer = running.service._pipeline.coordinator._filer
+            wait_until(lambda: filer._waiting.qsize() == 2, "the others to wait for the filer")
+        finally:
+            both_wait.set()
+        running.wait_for(State.DONE, 3)
+    names = {path.name for path in running.done.iterdir()}
+    originals = {name for name in names if not name.endswith(".json")}
+    assert len(originals) == 3
+    assert names - originals == {f"{name}.json" for name in originals}
+
+
+def test_a_file_too_large_for_another_disk_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT takes no file of 4 GiB; what was copied of it is gone."""
+    copy = daemon.files._copy_content
+
+    def elsewhere(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def fail(reading: int, writing: int) -> None:
+        copy(reading, writing)
+        if os.fstat(reading).st_size > 10:
+            raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(daemon.pipeline.filing, "rename_new", elsewhere)
+    rename_new = daemon.files.rename_new
+
+    def only_in_one_folder(source: bytes, target: bytes) -> None:
+        if os.path.dirname(source) == os.fsencode(running.work) and b"/done/" in target:
+            elsewhere()
+        rename_new(source, target)
+
+    monkeypatch.setattr(daemon.files, "rename_new", only_in_one_folder)
+    monkeypatch.setattr(daemon.files, "_copy_content", fail)
+    monkeypatch.setattr(daemon.pipeline.filing, "_LOOK_AGAIN", 0.2)
+    running = Daemon(tmp_path)
+    with running:
+        running.drop("large.bin", b"far too large")
+        running.wait_for(State.PARKED)
+        running.drop("small.bin", b"small")
+        running.wait_for(State.DONE)
+        assert running.log.of(Event.ENVIRONMENT_PAUSED) == []
+        assert not [name for name in os.listdir(running.done) if name.endswith(".copy")]
+        monkeypatch.setattr(daemon.files, "_copy_content", copy)
+        running.wait_for(State.DONE, 2)

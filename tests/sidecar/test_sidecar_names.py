@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.jobs.model import new_id
-from daemon.sidecar.names import sidecar_name, target_name
+from daemon.sidecar.names import plain_name, sidecar_name, target_name
 
 JOB = "0190f0aa-1111-7222-8333-4444aabbccdd"
 OTHER = "0190f0aa-1111-7222-8333-4444aabbccde"
@@ -83,3 +84,33 @@ def test_ids_that_sort_by_time_differ_in_their_tails() -> None:
     """The tail is the random part of the id."""
     tails = {sidecar_name(b"\xff", new_id()) for _ in range(50)}
     assert len(tails) == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        (b"scan.pdf", b"scan.pdf"),
+        ("Käse & Brot (2).pdf".encode(), "Käse & Brot (2).pdf".encode()),
+        (b"2024-01-01T10:30:00.pdf", b"2024-01-01T10_30_00.pdf"),
+        (b'<a>|"b"?*\\c.pdf', b"_a___b____c.pdf"),
+        (b"end. .", b"end_"),
+        (b"...", b"_"),
+        (b"a\tb", b"a_tb"),
+        (b"\xff.pdf", b"_xff.pdf"),
+        (b"CON", b"_CON"),
+        (b"lpt1.pdf", b"_lpt1.pdf"),
+        (b"console.pdf", b"console.pdf"),
+    ],
+)
+def test_a_plain_name_is_one_on_disks_of_other_systems(name: bytes, plain: bytes) -> None:
+    """What FAT, exFAT and NTFS take stays as it is."""
+    assert plain_name(name) == plain
+
+
+@given(st.binary(min_size=1, max_size=255).filter(lambda name: not {0, 47} & set(name)))
+def test_a_plain_name_is_a_name(name: bytes) -> None:
+    """It is never empty or too long, and stays as it is when it is made plain again."""
+    plain = plain_name(name)
+    assert 0 < len(plain) <= 255
+    assert plain not in (b".", b"..")
+    assert plain_name(plain) == plain
