@@ -189,6 +189,8 @@ class TestKeys:
             ("max_size", "0", "must be more than 0"),
             ("include", '[""]', "an empty pattern matches no name; write * for all names"),
             ("exclude", '[""]', "an empty pattern matches no name"),
+            ("include", '["sub/*.pdf"]', "'sub/*.pdf' matches no name, for none has a /"),
+            ("exclude", '["old/*"]', "'old/*' matches no name, for none has a /"),
             ("max_size", "9" * 400, "is too large"),
             ("max_pixels", "4k", "write it like 100MP"),
             ("max_pages", "true", "true is not a whole number"),
