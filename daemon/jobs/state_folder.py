@@ -172,9 +172,11 @@ class StateFolder:
         """The work folder that each inbox had last, where that was noted."""
         try:
             noted = json.loads((self.path / _WORK).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return noted if isinstance(noted, dict) else {}
+        if not isinstance(noted, dict):
+            return {}
+        return {inbox: path for inbox, path in noted.items() if _is_path(path)}
 
     def note_work_folders(self, folders: Mapping[str, str]) -> None:
         """Note the work folder of each inbox, beside those of inboxes that are no longer there."""
@@ -191,6 +193,10 @@ class StateFolder:
         except (OSError, ValueError):
             return None
         return facts if isinstance(facts, dict) else None
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and os.path.isabs(value) and "\0" not in value
 
 
 def _lock_soon(descriptor: int) -> bool:

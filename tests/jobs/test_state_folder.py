@@ -47,3 +47,23 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     ):
         pass
     os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        b"",
+        b'{"a": "/srv/wo',
+        b"[]",
+        b"[" * 100_000,
+        b'{"a": null, "b": 5, "c": ["/srv"], "d": "work", "e": "/srv/\\u0000"}',
+        b"\xff",
+    ],
+)
+def test_a_damaged_note_of_the_work_folders_is_none(tmp_path: Path, noted: bytes) -> None:
+    """It is written anew, and no start fails over it."""
+    folder = StateFolder(tmp_path)
+    (tmp_path / "work.json").write_bytes(noted)
+    assert folder.work_folders() == {}
+    folder.note_work_folders({"a": "/srv/work"})
+    assert folder.work_folders() == {"a": "/srv/work"}
