@@ -227,6 +227,8 @@ class Service:
             if self._is_over():
                 break
             self._awake.wait(_SETTLE_LOOK)
+        if self._stops:  # what a signal leaves in the inboxes did not end done either
+            self._left_open = not self._inboxes.idle()
 
     def _is_over(self) -> bool:
         """Whether all is done that was noticed.

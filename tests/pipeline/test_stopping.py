@@ -198,6 +198,19 @@ def test_once_does_not_wait_for_ever_for_a_file_that_is_kept_open(tmp_path: Path
     assert (daemon.inbox / "open.bin").exists()
 
 
+def test_once_that_a_signal_ends_says_what_it_left_in_the_inbox(tmp_path: Path) -> None:
+    """A file that was not taken in yet is not well, though the ledger knows nothing of it."""
+    daemon = Daemon(tmp_path, inbox="settle: 1h")
+    with (daemon.inbox / "open.bin").open("wb") as writing:
+        writing.write(b"not yet")
+        writing.flush()
+        service = Service(load(daemon.config_path), ListLog(), limits=QUICK)
+        assert service.once(lambda _: service.stop()) == 1
+    (daemon.inbox / "open.bin").unlink()
+    service = Service(load(daemon.config_path), ListLog(), limits=QUICK)
+    assert service.once() == 0
+
+
 def test_once_says_when_an_inbox_is_missing(tmp_path: Path) -> None:
     """It does not wait for somebody to mount it."""
     daemon = Daemon(tmp_path)
