@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 from daemon.clock import Clock
 from daemon.crashpoints import crashpoint
 from daemon.delivery.destination import Parcel
+from daemon.delivery.hashing import hash_of
 from daemon.delivery.pacing import attempts
+from daemon.delivery.transport.body import file_changed
 from daemon.errors import DeliveryError
+from daemon.files import Identity, identity
 from daemon.jobs.changes import DeliveryChanged
 from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
 from daemon.jobs.store import JobStore
@@ -52,7 +55,8 @@ class Delivering:
         destination = outlet.destination
         delivery = next(d for d in job.deliveries if d.destination == destination.name)
         first = delivery.first_attempt_at or self.clock.now()
-        parcel = parcel_of(job, places, outlet, self.store)
+        original = _Original(job, places, stop, trusted=delivery.attempts == 0)
+        parcel = parcel_of(job, original.open, outlet, self.store)
         transfer = self.progress.begin(job.id, job.inbox, job.name, destination.name, parcel.size)
         self.teller.started(job, destination.name)
         crashpoint("deliver.begun")
@@ -95,8 +99,50 @@ class Delivering:
         return count
 
 
-def parcel_of(job: Job, places: Places, outlet: Outlet, store: JobStore) -> Parcel:
-    """What is delivered of a validated job."""
+class _Original:
+    """The file of a job, opened for each attempt of a run while it is what was judged.
+
+    It lies in a folder of ours between attempts, for days maybe, and whoever may write there could
+    change it: the sidecar would tell of one content, and the destination have another.
+
+    Args: `trusted` where it was judged just now, and no attempt was made yet.
+    """
+
+    def __init__(self, job: Job, places: Places, stop: threading.Event, *, trusted: bool) -> None:
+        self._job = job
+        self._places = places
+        self._stop = stop
+        self._trusted = trusted
+        self._known: Identity | None = None
+
+    def open(self) -> int:
+        """A fresh descriptor.
+
+        Raises what Places.open raises, DeliveryError `file_changed`, and StoppedError.
+        """
+        descriptor = self._places.open(self._job)
+        try:
+            found = identity(os.fstat(descriptor))
+            if not self._trusted and found != self._known:
+                self._judge(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._known, self._trusted = found, False
+        return descriptor
+
+    def _judge(self, descriptor: int) -> None:
+        preparation = self._job.preparation
+        assert preparation is not None
+        if not preparation.sha256:
+            return
+        content = hash_of(descriptor, preparation.size, "sha256", self._stop)
+        if content.hex() != preparation.sha256:
+            raise file_changed()
+
+
+def parcel_of(job: Job, opening: Callable[[], int], outlet: Outlet, store: JobStore) -> Parcel:
+    """What is delivered of a validated job; `opening` gives a fresh descriptor of its file."""
     preparation, destination = job.preparation, outlet.destination.name
     assert preparation is not None
     return Parcel(
@@ -109,7 +155,7 @@ def parcel_of(job: Job, places: Places, outlet: Outlet, store: JobStore) -> Parc
         media_type=preparation.media_type or "application/octet-stream",
         received=datetime.fromtimestamp(job.received, UTC),
         idempotency_key=idempotency_key(job.id, destination),
-        open=lambda: places.open(job),
+        open=opening,
         resume=resume_of(job, destination, store),
         throttle=outlet.throttle,
     )
