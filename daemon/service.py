@@ -161,6 +161,8 @@ class Service:
         endpoint = self._open_endpoint()
         try:
             self._pipeline.make_folders()
+            # Once more, as another daemon may have started beside this one.
+            self._work_folders.refuse(routes_of(self.config))
             self._work_folders.keep(routes_of(self.config))
             self._pipeline.start(self._crashed)
             self._inboxes.follow(self.config)

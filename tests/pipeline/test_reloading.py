@@ -14,7 +14,7 @@ from daemon.errors import AlreadyRunningError, EnvironmentFaultError
 from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.observing.events import Event
-from daemon.pipeline.pipeline import routes_of
+from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.verifying import verify
 from tests.exchange import Exchange
 from tests.receiver import Receiver, ok, status, thinking
@@ -155,6 +155,29 @@ def test_two_daemons_share_no_inbox(tmp_path: Path) -> None:
         assert os.listdir(first.work) == []
     with second():
         pass
+
+
+def test_of_two_daemons_that_start_at_once_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a machine starts; neither has marked its folder when the other looks first."""
+    first, second = Daemon(tmp_path), tmp_path / "second.yaml"
+    second.write_text(first.config_path.read_text().replace("state: state", "state: second"))
+    make_folders = Pipeline.make_folders
+    inner = Daemon(tmp_path)
+    inner.config_path = second
+
+    def meanwhile(pipeline: Pipeline) -> None:
+        monkeypatch.setattr(Pipeline, "make_folders", make_folders)
+        make_folders(pipeline)
+        inner.start()
+
+    monkeypatch.setattr(Pipeline, "make_folders", meanwhile)
+    try:
+        with pytest.raises(AlreadyRunningError, match="works in"):
+            first.start()
+    finally:
+        inner.stop()
 
 
 def test_an_inbox_that_one_daemon_no_longer_has_may_be_another_ones(tmp_path: Path) -> None:
