@@ -150,11 +150,9 @@ def check_name_pattern(text: str) -> str:
     """A pattern that some name can match; raises ValueError otherwise."""
     if not text or "\0" in text:
         raise ValueError("an empty pattern matches no name; write * for all names, or leave it out")
-    if "/" in text:
-        raise ValueError(
-            f"{text!r} matches no name, for none has a /;"
-            " the names of folders and files are matched one by one"
-        )
+    if text.startswith("/"):
+        instead = text.lstrip("/") or "*"
+        raise ValueError(f"{text!r} matches nothing, for paths begin at the inbox; write {instead}")
     return text
 
 

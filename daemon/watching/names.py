@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 CANARY_NAME = b".inboxd-canary"
 _NEVER = re.compile(rb"\.inboxd-.*|\.nfs[0-9a-f]{16,}", re.DOTALL)
@@ -16,34 +16,54 @@ def _compiled(patterns: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(translated)) if translated else None
 
 
-class Selection:
-    """The include and exclude patterns of one inbox, on single names.
+def _of_names(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    return _compiled(pattern for pattern in patterns if "/" not in pattern)
 
-    Patterns are those of fnmatch and case sensitive. A name that is not UTF-8 is matched with each
-    odd byte as one character, so `*` and `?` still apply to it.
+
+def _of_paths(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """The patterns with a slash; one that ends in a slash means all that lies below."""
+    return _compiled(
+        f"{pattern}*" if pattern.endswith("/") else pattern
+        for pattern in patterns
+        if "/" in pattern
+    )
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+class Selection:
+    """The include and exclude patterns of one inbox.
+
+    Patterns are those of fnmatch and case sensitive. One without a slash is about single names, one
+    with a slash about the path from the inbox, in which `*` stands for slashes too. A name that is
+    not UTF-8 is matched with each odd byte as one character, so `*` and `?` still apply to it.
     """
 
-    def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
-        self._include = _compiled(include)
-        self._exclude = _compiled(exclude)
+    def __init__(self, include: Collection[str], exclude: Collection[str]) -> None:
+        self._include = _of_names(include)
+        self._include_paths = _of_paths(include)
+        self._exclude = _of_names(exclude)
+        self._exclude_paths = _of_paths(exclude)
 
     def excludes(self, name: bytes) -> bool:
         """Whether a file or folder of this name is left alone whatever else holds."""
         if name.startswith(b".") and _NEVER.fullmatch(name):
             return True
-        return self._exclude is not None and bool(
-            self._exclude.match(name.decode("utf-8", "surrogateescape"))
-        )
+        return self._exclude is not None and bool(self._exclude.match(_text(name)))
 
     def takes(self, path: bytes) -> bool:
         """Whether the file at this path, relative to the inbox, is ours.
 
         Exclude patterns hold for its name and for each folder on the way, include patterns for its
-        name.
+        name; those with a slash for its path.
         """
         folders, _, name = path.rpartition(b"/")
-        if self._include is None or self.excludes(name):
+        if self.excludes(name) or (folders and any(map(self.excludes, folders.split(b"/")))):
             return False
-        if folders and any(map(self.excludes, folders.split(b"/"))):
+        if self._exclude_paths is not None and self._exclude_paths.match(_text(path)):
             return False
-        return bool(self._include.match(name.decode("utf-8", "surrogateescape")))
+        if self._include is not None and self._include.match(_text(name)):
+            return True
+        return self._include_paths is not None and bool(self._include_paths.match(_text(path)))

@@ -54,6 +54,25 @@ class TestSelection:
         assert not selection.takes(b".git/x.pdf")
         assert not selection.takes(b"2026/x.jpg")
 
+    def test_path(self) -> None:
+        """A pattern with a slash is about the path from the inbox."""
+        selection = Selection(["*.pdf", "scans/*.jpg"], ["old/*", "2026/drafts/"])
+        assert selection.takes(b"x.pdf")
+        assert selection.takes(b"scans/x.jpg")
+        assert selection.takes(b"scans/2026/x.jpg")
+        assert selection.takes(b"very/old/x.pdf")
+        assert not selection.takes(b"x.jpg")
+        assert not selection.takes(b"more/scans/x.jpg")
+        assert not selection.takes(b"old/x.pdf")
+        assert not selection.takes(b"old/2026/x.pdf")
+        assert not selection.takes(b"2026/drafts/x.pdf")
+
+    def test_only_paths(self) -> None:
+        """Where every pattern has a slash, what lies at the top of the inbox is left alone."""
+        selection = Selection(["scans/*"], [])
+        assert selection.takes(b"scans/x.pdf")
+        assert not selection.takes(b"x.pdf")
+
     def test_one_character(self) -> None:
         """A question mark stands for one character, not one byte of it."""
         selection = Selection(["?.pdf"], [])
