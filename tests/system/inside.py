@@ -136,7 +136,7 @@ def receipt_is_read() -> str:
 
 def state_folder_holds_only_state() -> str:
     names = sorted(path.name for path in Path("/var/lib/inboxd").iterdir())
-    ours = ("ledger.sqlite3", "lock", "runtime.")
+    ours = ("ledger.sqlite3", "lock", "runtime.", "work.json")
     assert [name for name in names if not name.startswith(ours)] == [], names
     return ", ".join(names)
 

@@ -47,7 +47,7 @@ def test_a_dropped_receipt_is_delivered_and_read(outcomes: Mapping[str, Outcome]
 
 
 def test_no_library_keeps_notes_of_its_own(outcomes: Mapping[str, Outcome]) -> None:
-    """Nothing but the ledger, the lock and the status lies in the state folder: onnxruntime would
+    """Nothing but our own notes lies in the state folder: onnxruntime would
     keep an identity of the machine there and send it home."""
     passed(outcomes, "state_folder_holds_only_state")
 
