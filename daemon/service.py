@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.rebuilding import open_ledger
 from daemon.pipeline.telling import Teller
 from daemon.pipeline.work_folders import WorkFolders
-from daemon.signals import REQUESTS, Signals
+from daemon.signals import REQUESTS, Bell, Signals
 
 if TYPE_CHECKING:
     from daemon.observing.endpoint import Endpoint
@@ -66,7 +65,7 @@ class Service:
         self._notifier = notifier or Notifier()
         self._state = StateFolder(config.state)
         self._metrics = Metrics()
-        self._awake = threading.Event()
+        self._awake = Bell()
         self._stops = 0
         self._reload_asked = False
         self._nudged = False
@@ -104,7 +103,7 @@ class Service:
         self._stops += 1
         if self._stops > 1:
             self._pipeline.hurry()
-        self._awake.set()
+        self._awake.ring()
 
     def signalled(self, number: int) -> None:
         """Act on a signal; runs between two lines of the main thread, so it only notes."""
@@ -114,7 +113,7 @@ class Service:
             self._reload_asked = True
         else:
             self._nudged = True
-        self._awake.set()
+        self._awake.ring()
 
     # -- the way of one run --------------------------------------------------------------------
 
@@ -208,14 +207,12 @@ class Service:
     def _until_stopped(self) -> None:
         while not self._stops and self._crash is None:
             self._awake.wait(self._pause())
-            self._awake.clear()
             self._tend()
 
     def _until_idle(self, watch: Callable[[Pipeline], None]) -> None:
         next_tending = 0.0
-        self._pipeline.coordinator.on_empty = self._awake.set
+        self._pipeline.coordinator.on_empty = self._awake.ring
         while not self._stops and self._crash is None:
-            self._awake.clear()
             taken = self._inboxes.wait_idle(_SETTLE_LOOK)
             if self._clock.monotonic() >= next_tending:
                 next_tending = self._clock.monotonic() + _SHOW_EVERY
@@ -247,7 +244,7 @@ class Service:
         self._last_noticed = now
         self._pipeline.coordinator.wake(inbox)
         if asleep:
-            self._awake.set()
+            self._awake.ring()
 
     def _verdict(self) -> int:
         if self._held_up:
@@ -290,7 +287,7 @@ class Service:
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
-        self._awake.set()
+        self._awake.ring()
 
     def _damaged(self, error: LedgerError) -> None:
         """The next start looks at all of the ledger and makes a new one where that is needed."""

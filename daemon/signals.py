@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -12,6 +14,29 @@ NUDGE = signal.SIGUSR1
 REQUESTS = (signal.SIGHUP, NUDGE)
 """What must never end a process that only just begins."""
 _HANDLED = (signal.SIGTERM, signal.SIGINT, *REQUESTS)
+
+
+class Bell:
+    """Wakes the thread that waits for it; may be rung in the handler of a signal too.
+
+    `threading.Event` may not: its lock is not re-entrant, and may be held by the very thread that
+    the signal interrupts, which then waits for itself for ever. `queue.SimpleQueue.put` is
+    re-entrant by contract.
+    """
+
+    def __init__(self) -> None:
+        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        self._rings.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is rung, at most so long; all rings until now count as one."""
+        with contextlib.suppress(queue.Empty):
+            self._rings.get(timeout=max(0.0, seconds))
+            while True:
+                self._rings.get_nowait()
 
 
 class Signals:

@@ -181,11 +181,18 @@ def _measured(
 def _stopping(stop: threading.Event) -> Iterator[None]:
     """Set `stop` at the first Ctrl-C or SIGTERM, and raise KeyboardInterrupt at the second."""
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
+    heeded: list[int] = []
+
+    def end() -> None:
         stop.set()
         say("ending; what was uploaded is being removed")
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if heeded:
+            raise KeyboardInterrupt
+        heeded.append(number)
+        # The thread that was interrupted may hold the lock of `stop` or of the terminal.
+        threading.Thread(target=end, name="ending").start()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
