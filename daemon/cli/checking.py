@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -230,8 +231,8 @@ def _destination(name: str, config: Config, *, offline: bool) -> Iterator[Found]
         yield Found(key, error.message, exit_code(error))
         return
     try:
-        findings = [] if offline else destination.check()
-        destination.close()
+        with contextlib.closing(destination):
+            findings = [] if offline else destination.check()
     except InboxdError as error:
         yield Found(key, error.message, exit_code(error))
         return

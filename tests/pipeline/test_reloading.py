@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,6 +46,16 @@ def _reload(daemon: Daemon) -> dict[str, object]:
 
 def _agrees(daemon: Daemon) -> bool:
     return list(verify(daemon.service._store, routes_of(daemon.service.config))) == []
+
+
+@contextlib.contextmanager
+def _one_in_work(folder: Path, receiver: Receiver) -> Iterator[Daemon]:
+    """A daemon that has taken a file which nobody accepts for now."""
+    daemon = Daemon(folder, inbox=DELIVER, rest=http(receiver.url))
+    with daemon:
+        daemon.drop("a.bin")
+        wait_until(lambda: daemon.work.is_dir() and os.listdir(daemon.work), "the claim")
+        yield daemon
 
 
 def test_files_of_an_inbox_that_is_removed_wait_until_it_is_back(tmp_path: Path) -> None:
@@ -99,30 +111,24 @@ def test_a_file_for_a_destination_that_is_removed_fails_by_name_and_can_be_tried
 def test_no_reload_leaves_files_behind_in_work(tmp_path: Path) -> None:
     """Another work/ is taken up once the old one is empty."""
     closed = Closed()
-    with Receiver(otherwise=closed) as receiver:
-        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
-        with daemon:
-            daemon.drop("a.bin")
-            wait_until(lambda: daemon.work.is_dir() and os.listdir(daemon.work), "the claim")
-            daemon.configure(f"{DELIVER}\nwork: elsewhere", http(receiver.url))
-            told = _reload(daemon)
-            assert (told["ok"], told["code"]) == (False, "work_moved")
-            closed.opened.set()
-            daemon.wait_for(State.DONE)
-            assert _reload(daemon)["ok"]
-            daemon.drop("b.bin", b"later")
-            daemon.wait_for(State.DONE, 2)
-            assert _agrees(daemon)
+    with Receiver(otherwise=closed) as receiver, _one_in_work(tmp_path, receiver) as daemon:
+        daemon.configure(f"{DELIVER}\nwork: elsewhere", http(receiver.url))
+        told = _reload(daemon)
+        assert (told["ok"], told["code"]) == (False, "work_moved")
+        closed.opened.set()
+        daemon.wait_for(State.DONE)
+        assert _reload(daemon)["ok"]
+        daemon.drop("b.bin", b"later")
+        daemon.wait_for(State.DONE, 2)
+        assert _agrees(daemon)
 
 
 def test_no_restart_leaves_files_behind_in_work(tmp_path: Path) -> None:
     """It is refused, until somebody has moved them into the new one."""
     closed = Closed()
     with Receiver(otherwise=closed) as receiver:
-        daemon = Daemon(tmp_path, inbox=DELIVER, rest=http(receiver.url))
-        with daemon:
-            daemon.drop("a.bin")
-            wait_until(lambda: daemon.work.is_dir() and os.listdir(daemon.work), "the claim")
+        with _one_in_work(tmp_path, receiver):
+            pass
         daemon = Daemon(tmp_path, inbox=f"{DELIVER}\nwork: elsewhere", rest=http(receiver.url))
         with pytest.raises(EnvironmentFaultError, match=r"1 files of inbox box are in .*/work"):
             daemon.start()
