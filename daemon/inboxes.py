@@ -49,6 +49,17 @@ class Inboxes:
             if name not in self._intakes:
                 self._intakes[name] = self._start(name, inbox)
 
+    def wait_watched(self, seconds: float) -> bool:
+        """Wait so long at most until nothing that comes to an inbox can go unseen.
+
+        An inbox that is missing does not keep anybody waiting; a disk that does not answer does.
+        """
+        end = self._clock.monotonic() + seconds
+        return all(
+            intake.wait_watched(max(0.0, end - self._clock.monotonic()))
+            for intake in self._intakes.values()
+        )
+
     def stop(self) -> None:
         """Take nothing in any more; what was not handed over is found by the next start."""
         for intake in self._intakes.values():

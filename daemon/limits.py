@@ -24,6 +24,8 @@ class Limits:
     canary_within: float = 10.0
     """A probe not seen for this long means that we are blind."""
 
+    first_look: float = 10.0
+    """How long a start waits for its inboxes to be watched before it says that it is ready."""
     once_waits: float = 60.0
     """How long `once` waits for a file that somebody keeps open for writing."""
 

@@ -167,6 +167,7 @@ class Service:
             self._inboxes.follow(self.config)
             _spare_the_collector()
             self._tell_what_is_unsafe()
+            self._inboxes.wait_watched(self._limits.first_look)
             self._log.emit(Event.DAEMON_READY, inboxes=sorted(self.config.inboxes))
             self._notifier.ready(self._status_line())
             self._tell_of_orphans()

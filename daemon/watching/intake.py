@@ -70,6 +70,7 @@ class Intake:
         self._last_scan: float | None = None
         self._stopping = False
         self._busy = True
+        self._looked = False
         self._fault: EnvironmentFaultError | None = None
         self._pause = 0.0
         self._unreadable: str | None = None
@@ -137,6 +138,11 @@ class Intake:
         with self._changed:
             return self._changed.wait_for(self._is_idle, timeout)
 
+    def wait_watched(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until the folder is watched, or known not to be there."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._looked or self._stopping, timeout)
+
     def _is_idle(self) -> bool:
         return not (self._busy or self._hints or self._scan_wanted or self._looking.waiting())
 
@@ -194,7 +200,12 @@ class Intake:
         # asked for because another folder has taken its place.
         with self._changed:
             scan, self._scan_wanted = self._scan_wanted, False
-        if not self._sight.tend():
+        there = self._sight.tend()
+        if not self._looked:
+            with self._changed:
+                self._looked = True
+                self._changed.notify_all()
+        if not there:
             self._looking.clear()
             self._await_folder()
             return
