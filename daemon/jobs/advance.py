@@ -65,7 +65,7 @@ def advance(job: Job, change: Change, result: str | None = None) -> Job:
         case Requeued():
             return replace(_moved(job, State.QUEUED), ready_at=change.ready_at)
         case Unclaimed():
-            return replace(_moved(job, State.QUEUED), claimed=False, ready_at=change.ready_at)
+            return _unclaimed(job, change, replaced=result is not None)
         case TakenUp():
             return _taken_up(job)
         case CancelRequested():
@@ -94,6 +94,12 @@ def _prepared(job: Job, change: Prepared, duplicate_of: str | None) -> Job:
         deliveries=deliveries,
         reading=change.reading,
     )
+
+
+def _unclaimed(job: Job, change: Unclaimed, *, replaced: bool) -> Job:
+    if replaced:
+        return _moved(job, State.CANCELLED)
+    return replace(_moved(job, State.QUEUED), claimed=False, ready_at=change.ready_at)
 
 
 def _taken_up(job: Job) -> Job:

@@ -8,6 +8,7 @@ from typing import Any
 from daemon.jobs.changes import (
     HELD,
     RELEASED,
+    REPLACED,
     CancelRequested,
     Change,
     Closed,
@@ -177,7 +178,7 @@ def _requeued(change: Requeued, transaction: Transaction, now: float) -> None:
     _move(transaction, change.job, State.QUEUED, now, change.ready_at)
 
 
-def _unclaimed(change: Unclaimed, transaction: Transaction, now: float) -> None:
+def _unclaimed(change: Unclaimed, transaction: Transaction, now: float) -> str | None:
     """Go back to the inbox; where the changed file already has a job, that one goes on."""
     row = transaction.connection.execute(
         "SELECT inbox, path FROM jobs WHERE id = ?", (change.job,)
@@ -188,12 +189,13 @@ def _unclaimed(change: Unclaimed, transaction: Transaction, now: float) -> None:
     if rival is not None:
         _move(transaction, change.job, State.CANCELLED, now)
         transaction.note(change.job, now, "cancelled", f"replaced; job {rival[0]} has the file")
-        return
+        return f"{REPLACED}{rival[0]}"
     check_transition(_state(transaction, change.job), State.QUEUED)
     transaction.connection.execute(
         SQL["unclaim"], {"id": change.job, "ready_at": change.ready_at, "now": now}
     )
     transaction.note(change.job, now, "unclaimed", "the file changed before it was claimed")
+    return None
 
 
 def _taken_up(change: TakenUp, transaction: Transaction, now: float) -> None:

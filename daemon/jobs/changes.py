@@ -10,6 +10,7 @@ from daemon.jobs.model import JSON, Delivery, Ending, Job, Preparation, ReadingS
 
 HELD = "held by "
 RELEASED = "released"
+REPLACED = "replaced by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,11 @@ class Requeued:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """The file changed before it could be claimed; its next sighting takes the job up."""
+    """The file changed before it could be claimed; its next sighting takes the job up.
+
+    The result is REPLACED and the id of another job that has what lies there now: then this one is
+    cancelled.
+    """
 
     job: str
     ready_at: float

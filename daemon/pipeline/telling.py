@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from daemon.clock import Clock
-from daemon.errors import DeliveryError, Fault
+from daemon.errors import DeliveryError, Fault, Kind
 from daemon.jobs.changes import (
     Change,
     Closed,
@@ -13,6 +13,7 @@ from daemon.jobs.changes import (
     Parked,
     Prepared,
     ReadingEnded,
+    Unclaimed,
 )
 from daemon.jobs.model import DeliveryState, HistoryEntry, Job, Preparation, ReadingState, State
 from daemon.observing.events import Event
@@ -26,6 +27,11 @@ _ENDS = {
     State.DUPLICATE: Event.JOB_DUPLICATE,
     State.CANCELLED: Event.JOB_CANCELLED,
 }
+_REPLACED = Fault(
+    "changed",
+    "another file took its place before it was claimed; that one has a job of its own",
+    Kind.PERMANENT,
+)
 
 
 class Teller:
@@ -63,6 +69,10 @@ class Teller:
                 age = max(0.0, self._clock.now() - job.received)
                 self._job(_ENDS[ending.state], job, ending.fault, seconds=_round(age))
                 self.metrics.job_ended(job.inbox, ending.state, age)
+            case Unclaimed() if job.state is State.CANCELLED:
+                age = max(0.0, self._clock.now() - job.received)
+                self._job(Event.JOB_CANCELLED, job, _REPLACED, seconds=_round(age))
+                self.metrics.job_ended(job.inbox, job.state, age)
             case _:
                 pass
 

@@ -12,6 +12,7 @@ from daemon.clock import SystemClock
 from daemon.jobs.changes import (
     HELD,
     RELEASED,
+    REPLACED,
     CancelRequested,
     Closed,
     DeliveryChanged,
@@ -334,8 +335,8 @@ def test_a_changed_file_that_already_has_another_job_ends_the_old_one(
 ) -> None:
     """One path, one unclaimed job."""
     job = _take_one(store)
-    store.admit([sighting(inode=9)], keep=False)
-    store.write([Unclaimed(job.id, clock.wall)])
+    (rival,) = store.admit([sighting(inode=9)], keep=False)
+    assert store.write([Unclaimed(job.id, clock.wall)]) == [f"{REPLACED}{rival.job}"]
     found = store.get(job.id)
     assert found is not None
     assert found.state is State.CANCELLED

@@ -18,7 +18,7 @@ from daemon.jobs.changes import TakenUp
 from daemon.jobs.model import State
 from daemon.limits import MIB
 from daemon.observing.events import Event
-from daemon.pipeline import filing
+from daemon.pipeline import filing, preparing
 from tests.receiver import Receiver, lost_answer, ok, silent, status, waiting_for
 from tests.running import QUICK, Daemon, http
 from tests.waiting import wait_until
@@ -261,6 +261,34 @@ def test_a_kept_original_that_changes_while_it_is_sent_is_replaced_by_its_new_se
             daemon.wait_for(State.CANCELLED)
             daemon.wait_for(State.DONE)
             assert daemon.jobs(State.FAILED) == []
+
+
+def test_a_file_that_is_replaced_before_it_is_claimed_ends_in_the_log_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job is cancelled, with the reason; the file that took its place goes its way as another."""
+    daemon = Daemon(tmp_path)
+    replaced = threading.Event()
+
+    def replace_first(name: str) -> None:
+        if name == "claim.taken" and not replaced.is_set():
+            replaced.set()
+            daemon.drop("a.bin", b"second")
+            wait_until(
+                lambda: len(daemon.log.of(Event.JOB_QUEUED)) == 2, "the second to be noticed"
+            )
+
+    monkeypatch.setattr(preparing, "crashpoint", replace_first)
+    with daemon:
+        daemon.drop("a.bin", b"first")
+        (second,) = daemon.wait_for(State.DONE)
+        (first,) = daemon.wait_for(State.CANCELLED)
+        wait_until(lambda: daemon.log.of(Event.JOB_CANCELLED), "the end to be told")
+    (told,) = daemon.log.of(Event.JOB_CANCELLED)
+    assert (told["job"], told["code"]) == (first.id, "changed")
+    assert first.id != second.id
+    assert (daemon.done / "a.bin").read_bytes() == b"second"
+    assert 'state="cancelled"} 1.0' in daemon.service._metrics.render({}).decode()
 
 
 def test_originals_that_are_to_be_deleted_go_only_after_delivery(tmp_path: Path) -> None:

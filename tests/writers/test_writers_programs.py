@@ -12,6 +12,7 @@ import pytest
 from tests.reliability import LONG_RUN
 from tests.validation import samples
 from tests.waiting import wait_until
+from tests.writers.arrivals import Arrivals
 from tests.writers.conftest import Arrive
 
 pytestmark = pytest.mark.system
@@ -140,6 +141,10 @@ def test_a_browsers_download(arrive: Arrive) -> None:
     arrivals.check()
 
 
+def _ended(arrivals: Arrivals) -> int:
+    return arrivals.logged("job.done") + arrivals.logged("job.cancelled")
+
+
 @pytest.mark.reliability(
     "Real writers", "a file replaced again and again while it is taken", "whole versions only"
 )
@@ -155,6 +160,7 @@ def test_a_file_that_is_replaced_while_it_is_read(arrive: Arrive, tmp_path: Path
         path.rename(arrivals.inbox / "page.bin")
     wait_until(lambda: content in [path.read_bytes() for path in arrivals.done()], "the last one")
     wait_until(arrivals.settled, "the rest")
+    wait_until(lambda: _ended(arrivals) == arrivals.logged("job.queued"), "every end to be told")
     assert {path.read_bytes() for path in arrivals.done()} <= versions
     arrivals.expect(*arrivals.done())
     arrivals.check()
