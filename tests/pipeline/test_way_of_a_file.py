@@ -266,24 +266,25 @@ def test_a_kept_original_that_changes_while_it_is_sent_is_replaced_by_its_new_se
 def test_a_file_that_is_replaced_before_it_is_claimed_ends_in_the_log_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its job is cancelled, with the reason; the file that took its place goes its way as another."""
+    """Its job is cancelled, with the reason; the file that took its place has another."""
     daemon = Daemon(tmp_path)
     replaced = threading.Event()
 
     def replace_first(name: str) -> None:
-        if name == "claim.taken" and not replaced.is_set():
-            replaced.set()
-            daemon.drop("a.bin", b"second")
-            wait_until(
-                lambda: len(daemon.log.of(Event.JOB_QUEUED)) == 2, "the second to be noticed"
-            )
+        if name != "claim.taken":
+            return
+        if replaced.is_set():  # the second, which would else be gone before the first looks
+            wait_until(lambda: daemon.log.of(Event.JOB_CANCELLED), "the end to be told")
+            return
+        replaced.set()
+        daemon.drop("a.bin", b"second")
+        wait_until(lambda: len(daemon.log.of(Event.JOB_QUEUED)) == 2, "the second to be noticed")
 
     monkeypatch.setattr(preparing, "crashpoint", replace_first)
     with daemon:
         daemon.drop("a.bin", b"first")
         (second,) = daemon.wait_for(State.DONE)
         (first,) = daemon.wait_for(State.CANCELLED)
-        wait_until(lambda: daemon.log.of(Event.JOB_CANCELLED), "the end to be told")
     (told,) = daemon.log.of(Event.JOB_CANCELLED)
     assert (told["job"], told["code"]) == (first.id, "changed")
     assert first.id != second.id
