@@ -21,21 +21,20 @@ from daemon.crashpoints import crashpoint
 from daemon.errors import EnvironmentFaultError
 from daemon.limits import MIB
 
-_ENVIRONMENT_ERRNOS = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.EIO,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-        errno.EACCES,
-        errno.EPERM,
-        errno.ENODEV,
-        errno.ESTALE,
-    }
-)
+_ENVIRONMENT = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "edquot",
+    errno.EROFS: "erofs",
+    errno.EIO: "eio",
+    errno.EMFILE: "emfile",
+    errno.ENFILE: "enfile",
+    errno.ENOMEM: "enomem",
+    errno.EACCES: "no_rights",
+    errno.EPERM: "no_rights",
+    errno.ENODEV: "enodev",
+    errno.ESTALE: "estale",
+}
+_IN_THE_WAY = {errno.EEXIST: "not_a_folder", errno.ENOTDIR: "not_a_folder"}
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What file systems answer that have no hard links (exFAT and others over FUSE)."""
 _RENAME_NOREPLACE = 1  # linux/fs.h
@@ -68,7 +67,7 @@ def identity(status: os.stat_result) -> Identity:
 
 def is_environment(error: OSError) -> bool:
     """Whether an operating system error is about our machine rather than about one file."""
-    return error.errno in _ENVIRONMENT_ERRNOS
+    return error.errno in _ENVIRONMENT
 
 
 def environment_fault(error: OSError, doing: str) -> EnvironmentFaultError:
@@ -80,12 +79,11 @@ def environment_fault(error: OSError, doing: str) -> EnvironmentFaultError:
         errno.EMFILE: "raise the limit of open files (LimitNOFILE in the unit)",
         errno.EACCES: "give the daemon's user the rights on it",
         errno.EPERM: "give the daemon's user the rights on it",
+        errno.EEXIST: "move away what lies where a folder should be",
+        errno.ENOTDIR: "move away what lies where a folder should be",
     }.get(error.errno or 0, "work goes on by itself once this is mended")
-    name = errno.errorcode.get(error.errno or 0, "error").lower()
-    return EnvironmentFaultError(
-        {"enospc": "disk_full", "eacces": "no_rights", "eperm": "no_rights"}.get(name, name),
-        f"{doing}: {error.strerror or error}; {advice}",
-    )
+    code = (_ENVIRONMENT | _IN_THE_WAY).get(error.errno or 0, "system_error")
+    return EnvironmentFaultError(code, f"{doing}: {error.strerror or error}; {advice}")
 
 
 def display(name: bytes) -> str:

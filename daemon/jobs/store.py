@@ -60,6 +60,8 @@ class JobStore(Protocol):
     def take(self, inbox: str, limit: int, *, only_prepared: bool = False) -> list[Job]:
         """Mark the oldest ready jobs of an inbox as running and return them.
 
+        The mark lasts before a file moves: of a job that was never taken, whatever lies at its path
+        counts as its file.
         `only_prepared` leaves those alone that were not judged yet.
         """
         ...

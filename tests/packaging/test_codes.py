@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.files import environment_fault, is_environment
+from daemon.files import environment_fault
 from tests.readme import ROOT
 
 PAGE = ROOT / "docs" / "codes.md"
@@ -70,7 +70,7 @@ def super_code(node: ast.AST) -> str | None:
 def of_the_system() -> set[str]:
     """The codes of trouble that the operating system names."""
     found = [OSError(number, "") for number in errno.errorcode]
-    return {environment_fault(error, "").code for error in found if is_environment(error)}
+    return {environment_fault(error, "").code for error in found}
 
 
 def documented(page: Path = PAGE) -> set[str]:

@@ -440,6 +440,23 @@ def test_done_may_be_removed_and_is_made_again(tmp_path: Path) -> None:
         assert (daemon.done / "b.bin").read_bytes() == b"b"
 
 
+def test_a_file_in_the_place_of_done_is_told_of(tmp_path: Path) -> None:
+    """Somebody put a file by the name of done/; a job waits, and says what to do."""
+    with Daemon(tmp_path) as daemon:
+        daemon.drop("1.bin", b"1")
+        daemon.wait_for(State.DONE)
+        shutil.rmtree(daemon.done)
+        daemon.done.write_bytes(b"in the way")
+        daemon.drop("2.bin", b"2")
+        (job,) = daemon.wait_for(State.PARKED)
+        wait_until(lambda: daemon.log.of(Event.JOB_PARKED), "the trouble to be told")
+        (told,) = daemon.log.of(Event.JOB_PARKED)
+        assert told["reason"].startswith("not_a_folder: ")
+        assert "move away" in told["reason"]
+        assert (daemon.work / job.id).read_bytes() == b"2"
+    assert daemon.done.read_bytes() == b"in the way"
+
+
 def test_done_may_be_on_another_disk(tmp_path: Path) -> None:
     """Then the original is copied durably before it leaves work/."""
     other = Path("/dev/shm")
