@@ -86,13 +86,12 @@ class ServerSide(FarSide):
 
 
 def folder_kept(folder: Path) -> list[Kept]:
-    """The files below a folder where a server keeps them."""
+    """The files below a folder where a server keeps them, which may take some away meanwhile."""
     found = []
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found.append(Kept(path.name, path.stat().st_size, digest))
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError), path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append(Kept(path.name, os.fstat(file.fileno()).st_size, digest))
     return found
 
 

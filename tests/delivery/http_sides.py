@@ -14,7 +14,7 @@ from daemon.delivery.destination import Destination
 from tests.delivery.contract import Kept, ServerSide, folder_kept
 from tests.delivery.parcels import http_destination
 from tests.delivery.proxy import Fault, Passed, Proxy
-from tests.delivery.servers import Servers, free_port, program
+from tests.delivery.servers import Servers, free_port, free_ports, program
 from tests.receiver import CERTIFICATE, CLIENT_CERTIFICATE, KEY
 
 
@@ -40,7 +40,7 @@ def start_nginx(servers: Servers) -> Nginx:
         for path in (root, root / "hurried", folder / "state"):
             path.mkdir()
             path.chmod(0o777)
-        nginx = Nginx(free_port(), free_port(), root)
+        nginx = Nginx(*free_ports(2), root)
         config = folder / "nginx.conf"
         config.write_text(_nginx_config(nginx, folder))
         command = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(config)]
@@ -68,7 +68,7 @@ http {{
   absolute_redirect off;
 {temporary}
   client_max_body_size 10m;
-  limit_req_zone $server_name zone=hurried:1m rate=5r/s;
+  limit_req_zone $server_name zone=hurried:1m rate=1r/m;
   limit_req_status 429;
   server {{
     listen 127.0.0.1:{nginx.port} ssl;

@@ -21,7 +21,7 @@ from daemon.delivery.s3.operations import ObjectRequests
 from tests.delivery.contract import Kept, ServerSide
 from tests.delivery.parcels import PATIENT
 from tests.delivery.proxy import Proxy
-from tests.delivery.servers import Servers, free_port, program
+from tests.delivery.servers import Servers, free_port, free_ports, program
 
 ACCESS, SECRET = "AK0123456789", "SK0123456789abcdef"
 DOMAIN = "s3.seaweed.test"
@@ -54,8 +54,10 @@ def start_seaweed(servers: Servers, folder: Path) -> int:
     identities.write_text(json.dumps({"identities": [admin]}))
     data = folder / "data"
     data.mkdir()
-    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {name: free_port() for name in ports}
+    parts = ("master", "volume", "filer", "s3")
+    free = free_ports(2 * len(parts))
+    ports = dict(zip(parts, free[: len(parts)], strict=True))
+    grpc = dict(zip(parts, free[len(parts) :], strict=True))
     command = [program("weed"), f"-logdir={folder}", "server", f"-dir={data}", "-ip=127.0.0.1"]
     command += [f"-{name}.port={port}" for name, port in ports.items()]
     command += [f"-{name}.port.grpc={port}" for name, port in grpc.items()]

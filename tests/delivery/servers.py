@@ -17,11 +17,18 @@ from tests.waiting import PATIENCE, wait_until
 T = TypeVar("T")
 
 
+def free_ports(count: int) -> list[int]:
+    """So many ports of 127.0.0.1 on which nothing listens, no two of them the same."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for bound in held:
+            bound.bind(("127.0.0.1", 0))
+        return [int(bound.getsockname()[1]) for bound in held]
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 on which nothing listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def listens(port: int) -> bool:

@@ -149,6 +149,7 @@ class Gate:
             return
         stale = ", stale=true" if said and self._stale_word else ""
         asks = f'Digest realm="r", qop="auth", nonce="{self.nonce}"{stale}'
+        exchange.record()  # before the client can make its next request
         exchange.answer(401, {"WWW-Authenticate": asks, "Connection": "close"})
         exchange.close()
 

@@ -39,6 +39,7 @@ def installed() -> Path:
     with tempfile.TemporaryDirectory(dir=place.parent) as building:
         built = shutil.copytree(PACKAGE, Path(building) / "built")
         command = ["npm", "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]
+        command.append("--fetch-retries=5")
         done = subprocess.run(command, cwd=built, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         built.rename(place)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from daemon.demo.multipart import MultipartError, boundary_of, parts
 from daemon.demo.receiver import Receiver
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -34,7 +35,10 @@ def test_a_posted_file_is_kept_and_acknowledged(receiver: Receiver) -> None:
     """The answer is 201 with where the file is, its hash and its size; form fields are let be."""
     data = b"\r\n--not the end\r\n" * 50_000
     answer = requests.post(
-        f"{receiver.url}/upload", files={"file": ("a b.jpg", data)}, data={"n": "1"}, timeout=10
+        f"{receiver.url}/upload",
+        files={"file": ("a b.jpg", data)},
+        data={"n": "1"},
+        timeout=PATIENCE,
     )
     assert answer.status_code == 201
     assert answer.json() == {
@@ -52,14 +56,14 @@ def test_a_name_beyond_ascii_is_kept(receiver: Receiver) -> None:
         b'filename="ferreter\xc3\xada.jpg"\r\n\r\nx\r\n--b--\r\n'
     )
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    requests.post(receiver.url, data=body, headers=headers, timeout=10).raise_for_status()
+    requests.post(receiver.url, data=body, headers=headers, timeout=PATIENCE).raise_for_status()
     assert kept(receiver) == {"ferretería.jpg": b"x"}
 
 
 def test_a_put_file_replaces_one_of_its_name(receiver: Receiver) -> None:
     """PUT takes the raw body under the last part of the path, again and again."""
     for data in (b"old", b"new"):
-        answer = requests.put(f"{receiver.url}/in/r%C3%A9.pdf", data=data, timeout=10)
+        answer = requests.put(f"{receiver.url}/in/r%C3%A9.pdf", data=data, timeout=PATIENCE)
         assert answer.status_code == 201
     assert kept(receiver) == {"ré.pdf": b"new"}
     assert urllib.parse.unquote(answer.json()["url"]).endswith("/ré.pdf")
@@ -73,7 +77,7 @@ def test_a_repeated_key_gets_the_first_answer(receiver: Receiver) -> None:
             receiver.url,
             files={"file": ("a.jpg", b"same")},
             headers={"Idempotency-Key": "k"},
-            timeout=10,
+            timeout=PATIENCE,
         ).text
 
     with ThreadPoolExecutor(8) as pool:
@@ -85,7 +89,7 @@ def test_a_repeated_key_gets_the_first_answer(receiver: Receiver) -> None:
 def test_two_files_of_one_name_are_both_kept(receiver: Receiver) -> None:
     """Without a common key, files that share a name get names of their own."""
     urls = {
-        requests.post(receiver.url, files={"f": ("a.jpg", data)}, timeout=10).json()["url"]
+        requests.post(receiver.url, files={"f": ("a.jpg", data)}, timeout=PATIENCE).json()["url"]
         for data in (b"1", b"2")
     }
     assert len(urls) == 2
@@ -96,7 +100,7 @@ def test_two_files_of_one_name_are_both_kept(receiver: Receiver) -> None:
 def test_a_name_never_leaves_the_folder(receiver: Receiver, tmp_path: Path, name: str) -> None:
     """Whatever a file is called, it lands in the folder for files."""
     before = {path for path in tmp_path.parent.iterdir() if path != tmp_path}
-    requests.post(receiver.url, files={"f": (name, b"x")}, timeout=10).raise_for_status()
+    requests.post(receiver.url, files={"f": (name, b"x")}, timeout=PATIENCE).raise_for_status()
     assert list(kept(receiver).values()) == [b"x"]
     assert {path for path in tmp_path.parent.iterdir() if path != tmp_path} == before
 
@@ -115,7 +119,7 @@ def test_a_name_never_leaves_the_folder(receiver: Receiver, tmp_path: Path, name
 def test_a_malformed_body_is_refused(receiver: Receiver, content_type: str, body: bytes) -> None:
     """What is not a form with a file gets 400 with a reason, and leaves nothing behind."""
     headers = {"Content-Type": content_type}
-    answer = requests.post(receiver.url, data=body, headers=headers, timeout=10)
+    answer = requests.post(receiver.url, data=body, headers=headers, timeout=PATIENCE)
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert kept(receiver) == {}
@@ -123,14 +127,14 @@ def test_a_malformed_body_is_refused(receiver: Receiver, content_type: str, body
 
 def test_a_body_without_a_length_is_refused(receiver: Receiver) -> None:
     """A chunked body gets 411, since the receiver takes only what says how long it is."""
-    answer = requests.put(f"{receiver.url}/x", data=iter([b"a"]), timeout=10)
+    answer = requests.put(f"{receiver.url}/x", data=iter([b"a"]), timeout=PATIENCE)
     assert answer.status_code == 411
 
 
 def test_a_body_that_ends_early_is_not_kept(receiver: Receiver, tmp_path: Path) -> None:
     """A client that goes away in the middle leaves neither a file nor a part of one."""
     port = urllib.parse.urlsplit(receiver.url).port
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         client.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
@@ -139,7 +143,9 @@ def test_a_body_that_ends_early_is_not_kept(receiver: Receiver, tmp_path: Path) 
 
 def test_a_connection_serves_many_requests(receiver: Receiver) -> None:
     """Connections are kept alive, so that a client need not dial for each file."""
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(receiver.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(
+        urllib.parse.urlsplit(receiver.url).netloc, timeout=PATIENCE
+    )
     connection.connect()
     first = connection.sock
     for number in range(3):
