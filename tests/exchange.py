@@ -90,7 +90,11 @@ class Exchange:
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
     def close(self) -> None:
-        """End the connection in good order: what was sent still arrives."""
+        """End the connection in good order: what was sent still arrives.
+
+        What came is on record before the client can know of the end.
+        """
+        self.record()
         with contextlib.suppress(OSError):
             self.connection.socket.shutdown(socket.SHUT_WR)
             self.connection.socket.settimeout(5)

@@ -16,6 +16,7 @@ from daemon.jobs.state_folder import StateFolder
 from daemon.limits import Limits
 from daemon.observing.events import Event
 from daemon.service import Service
+from daemon.watching.names import CANARY_NAME
 from tests.waiting import PATIENCE, wait_until
 
 QUICK = Limits(
@@ -139,6 +140,10 @@ class Daemon:
         os.rename(temporary, target)
         return Path(os.fsdecode(target))
 
+    def lying_there(self) -> list[str]:
+        """What is in the inbox, but for the probe file that proves sight now and then."""
+        return [name for name in os.listdir(self.inbox) if name != os.fsdecode(CANARY_NAME)]
+
     def jobs(self, state: State | None = None) -> list[Job]:
         """What the ledger knows, oldest first."""
         ledger = StateFolder(self.folder / "state").existing_ledger(self.service._clock)
@@ -148,16 +153,22 @@ class Daemon:
             ledger.close()
 
     def wait_for(self, state: State, count: int = 1, seconds: float = PATIENCE) -> list[Job]:
-        """Wait until so many jobs are in a state."""
+        """Wait until so many jobs are in a state; returns them as they were then."""
+        found: list[Job] = []
+
+        def there() -> bool:
+            found[:] = self.jobs(state)
+            return len(found) >= count
+
         wait_until(
-            lambda: len(self.jobs(state)) >= count,
+            there,
             lambda: (
                 f"{count} jobs to be {state}; they are "
                 f"{[(job.name, str(job.state)) for job in self.jobs()]}"
             ),
             seconds,
         )
-        return self.jobs(state)
+        return found
 
     def sidecar(self, folder: str, name: str) -> dict[str, Any]:
         """The sidecar of an original in `done` or `rejected`."""
