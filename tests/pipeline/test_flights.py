@@ -38,7 +38,7 @@ def test_a_retry_between_the_end_and_the_word_of_it_is_not_forgotten(tmp_path: P
         filer._filed = tell_late
         daemon.drop("again.bin", b"again")
         daemon.wait_for(State.DONE)
-        assert coordinator.in_flight() == 0
+        wait_until(lambda: coordinator.in_flight() == 0, "the word of its end")
         assert coordinator._flights.of_inbox("box") == 0
 
 

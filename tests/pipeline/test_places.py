@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +22,8 @@ from daemon.jobs.model import State
 from daemon.jobs.state_folder import StateFolder
 from daemon.pipeline.pipeline import routes_of
 from daemon.pipeline.verifying import verify
-from tests.receiver import Receiver, status
+from tests.exchange import Exchange
+from tests.receiver import Receiver, ok, status
 from tests.running import Daemon, http
 from tests.waiting import wait_until
 
@@ -43,11 +45,18 @@ def _agrees(daemon: Daemon) -> bool:
 
 def _parked(tmp_path: Path, receiver: Receiver, inbox: str) -> Daemon:
     """A daemon that has stopped while a file waits for its next attempt."""
-    receiver.script(status(503, Retry_After="0"), *[status(503)] * 2)
+    full = threading.Event()
+    full.set()
+
+    def reply(exchange: Exchange) -> None:
+        (status(503) if full.is_set() else ok())(exchange)
+
+    receiver.script(*[reply] * 1000)
     daemon = Daemon(tmp_path, inbox=inbox, rest=http(receiver.url))
     with daemon:
         daemon.drop("a.bin", b"waits")
         daemon.wait_for(State.PARKED)
+    full.clear()
     return daemon
 
 
@@ -73,7 +82,7 @@ def test_a_file_that_stayed_before_originals_were_to_move_is_filed(
     with daemon:
         daemon.wait_for(State.DONE)
         assert (daemon.done / "a.bin").read_bytes() == b"waits"
-        assert os.listdir(daemon.inbox) == []
+        assert daemon.lying_there() == []
         assert _agrees(daemon)
     assert len({request.key for request in receiver.requests}) == 1
 
@@ -117,7 +126,7 @@ def test_a_file_that_stayed_is_tried_again_where_originals_move_now(
     with daemon:
         daemon.wait_for(State.DONE, 2)
         assert (daemon.done / "a.bin").read_bytes() == b"refused"
-        assert os.listdir(daemon.inbox) == []
+        assert daemon.lying_there() == []
         assert _agrees(daemon)
 
 
@@ -176,7 +185,7 @@ def test_a_rename_in_two_steps_is_finished_after_a_crash_between_them(
         running.wait_for(State.DONE)
         assert both
         assert sorted(os.listdir(running.done)) == ["a.bin", "a.bin.json"]
-        assert os.listdir(running.inbox) == os.listdir(running.work) == []
+        assert running.lying_there() == os.listdir(running.work) == []
         assert _agrees(running)
 
 
@@ -199,7 +208,7 @@ def test_a_disk_without_exclusive_renames_and_hard_links_will_do(
         assert job.ending is not None
         assert (running.done / "a.bin").read_bytes() == b"another"
         assert (running.done / os.fsdecode(job.ending.name)).read_bytes() == b"content"
-        assert os.listdir(running.inbox) == os.listdir(running.work) == []
+        assert running.lying_there() == os.listdir(running.work) == []
 
 
 def _linked(running: Daemon) -> list[bytes]:

@@ -84,7 +84,7 @@ def test_what_was_judged_goes_on_while_the_scanner_is_away(tmp_path: Path) -> No
         assert daemon.jobs(State.REJECTED) == daemon.jobs(State.FAILED) == []
         with ScriptedClamd(path=path):
             daemon.wait_for(State.DONE, 2)
-            assert daemon.log.of(Event.ENVIRONMENT_RESUMED)
+            wait_until(lambda: daemon.log.of(Event.ENVIRONMENT_RESUMED), "the word of it")
             assert daemon.service.health().ready
             assert daemon.stop() == 0
 

@@ -76,7 +76,7 @@ def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_d
         wait_until(lambda: daemon.log.of(Event.ENVIRONMENT_PAUSED), "the pause")
         filler.unlink()
         wait_until(lambda: len(os.listdir(daemon.done)) == 400, "all files to be done", 60)
-        assert os.listdir(daemon.inbox) == []
+        assert daemon.lying_there() == []
 
 
 @pytest.mark.reliability(
