@@ -129,12 +129,14 @@ class TestSettling:
             file.flush()
             (inbox / "b.jpg").write_bytes(JPEG)
             assert ledger.has(b"b.jpg")
-            assert eventually(lambda: bool(intake.settling()))
+            assert eventually(
+                lambda: (
+                    [(name, reason) for name, reason, _ in intake.settling()]
+                    == [("a.jpg", "open for writing")]
+                )
+            )
             assert not intake.wait_idle(0.2)
             assert ledger.paths() == {b"b.jpg"}
-            assert [(name, reason) for name, reason, _ in intake.settling()] == [
-                ("a.jpg", "open for writing")
-            ]
         assert ledger.has(b"a.jpg")
         assert intake.wait_idle(PATIENCE)
         assert intake.settling() == []
@@ -191,9 +193,9 @@ class TestSettling:
     def test_gone_while_waiting(self, inbox: Path, ledger: Ledger, start: Start) -> None:
         """A file that goes away while it settles is forgotten."""
         intake = start()
-        (inbox / "a.jpg").write_bytes(b"")
-        assert eventually(lambda: bool(intake.settling()))
-        (inbox / "a.jpg").unlink()
+        with (inbox / "a.jpg").open("wb"):  # so that it waits for as long as the test takes
+            assert eventually(lambda: bool(intake.settling()))
+            (inbox / "a.jpg").unlink()
         assert intake.wait_idle(PATIENCE)
         assert ledger.paths() == set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from daemon.errors import EnvironmentFaultError
 from daemon.limits import Limits
 from daemon.watching import looking
 from daemon.watching.names import CANARY_NAME
+from daemon.watching.native import NativeWatcher
 from daemon.watching.probe import Look, observe
 from daemon.watching.sight import Sight
 from tests.waiting import PATIENCE, eventually
@@ -90,7 +90,8 @@ class TestFolder:
     def test_removed_and_made_anew(self, inbox: Path, ledger: Ledger, start: Start) -> None:
         """An inbox that goes away is reported; when it is back its files are seen again."""
         intake = start()
-        shutil.rmtree(inbox)
+        assert eventually(lambda: intake.last_seen() is not None and not os.listdir(inbox))
+        inbox.rmdir()
         assert ledger.was_told("inbox.missing")
         assert intake.trouble() is not None
         inbox.mkdir()
@@ -172,11 +173,8 @@ class TestTrouble:
         intake = make(limits=limits)
         intake.start()
         assert intake.wait_idle(PATIENCE)
-        reader = next(
-            thread for thread in threading.enumerate() if type(thread).__name__ == "InotifyReader"
-        )
-        group = next(iter(reader._watch_for_wd.values())).callbacks  # type: ignore[attr-defined]
-        watcher = next(iter(group.values()))
+        watcher = intake._sight._watcher
+        assert isinstance(watcher, NativeWatcher)
         (inbox / "a.jpg").write_bytes(JPEG)
         watcher.on_queue_overflow()
         assert ledger.was_told("inbox.overflow")

@@ -62,7 +62,7 @@ class TestClosed:
             for number in range(10):
                 (tmp_path / f"{number}").write_bytes(b"x")
                 os.utime(tmp_path / f"{number}", (0, 0))
-        assert hints.has(b"9")
+        assert hints.until(lambda: Hint(b"9", closed=True) in hints.hints)
         for number in range(1, 10):
             assert hints.hints.count(Hint(b"%d" % number, closed=True)) == 1
 
