@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
+
 Mount = Callable[..., Path]
 
 
@@ -26,6 +28,18 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
             return folder
 
         yield mounted
+
+
+def remove(folder: Path) -> None:
+    """Remove an inbox in which no file is left; for a moment a probe of its daemon may be there."""
+
+    def removed() -> bool:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            return True
+        return False
+
+    wait_until(removed, "the folder to be empty")
 
 
 def fill(folder: Path) -> Path:

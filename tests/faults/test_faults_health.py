@@ -16,7 +16,7 @@ import pytest
 
 from daemon.jobs.sqlite_store import SqliteJobStore
 from daemon.watching.canary import Canary
-from tests.faults.conftest import Mount, fill
+from tests.faults.conftest import Mount, fill, remove
 from tests.running import QUICK, Daemon
 from tests.waiting import wait_until
 
@@ -162,9 +162,9 @@ def test_a_disk_without_room(tmp_path: Path, mount: Mount) -> None:
 )
 def test_an_inbox_that_is_missing(watched: Watched) -> None:
     """The daemon is well and says that it takes nothing in."""
-    watched.inbox.rmdir()
+    remove(watched.inbox)
     watched.wait_for_health("/readyz", well=False, reason="missing")
-    assert watched.ask("/healthz")[0]
+    watched.wait_for_health("/healthz", well=True)
     watched.fed()
     watched.wait_until_fed()
     watched.inbox.mkdir()

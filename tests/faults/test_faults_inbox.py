@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 
 from daemon.jobs.model import State
 from daemon.observing.events import Event
-from tests.faults.conftest import Mount
+from tests.faults.conftest import Mount, remove
 from tests.reliability.nursery import ROOT
 from tests.running import QUICK, Daemon
 from tests.waiting import wait_until
@@ -52,7 +51,7 @@ def test_an_inbox_that_is_removed(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         daemon.drop("before.bin", b"before")
         daemon.wait_for(State.DONE)
-        shutil.rmtree(daemon.inbox)
+        remove(daemon.inbox)
         _missed(daemon)
         daemon.inbox.mkdir()
         daemon.drop("after.bin", b"after")
@@ -235,7 +234,7 @@ def remote_daemon(tmp_path: Path, settle: str) -> Daemon:
 )
 def test_a_network_mount(tmp_path: Path) -> None:
     """Another machine writes in bursts, closes in between, and its times say nothing."""
-    daemon = remote_daemon(tmp_path, "1s")
+    daemon = remote_daemon(tmp_path, "3s")
     with (
         sshd(tmp_path / "ssh") as server,
         sshfs(server, tmp_path / "remote", tmp_path / "mounted"),
