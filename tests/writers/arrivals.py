@@ -99,8 +99,9 @@ class Arrivals:
         return Counter(r.sha256 for r in whole if r.sha256 is not None)
 
     def done(self) -> list[Path]:
-        """The originals that were filed."""
-        return [path for path in _files(self.folder / "done") if not _is_sidecar(path)]
+        """The originals that were filed; a sidecar that is being written is none."""
+        filed = [path for path in _files(self.folder / "done") if path.name[:8] != ".inboxd-"]
+        return [path for path in filed if not _is_sidecar(path)]
 
     def settled(self) -> bool:
         """Whether no job is left to be done."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.writers.conftest import Arrive
+from tests.writers.conftest import Arrive, bring
 
 pytestmark = pytest.mark.system
 ONCE = "taken whole, once"
@@ -36,7 +36,7 @@ def test_a_copy_is_taken_whole(command: str, arrive: Arrive, source: Path) -> No
         for path in some:
             path.write_bytes(os.urandom(20 + (number * 7) ** 3))
         arrivals.expect(*some)
-        subprocess.run([*command.split(), *some, arrivals.inbox], check=True)
+        bring(*command.split(), *some, arrivals.inbox)
     arrivals.check()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.writers.conftest import Arrive
+from tests.writers.conftest import Arrive, bring
 from tests.writers.servers import smbd, sshd, vsftpd, web
 
 pytestmark = pytest.mark.system
@@ -53,7 +53,7 @@ def test_by_ssh(way: str, arrive: Arrive, source: Path, tmp_path: Path) -> None:
             subprocess.run(command, input=orders.encode(), check=True, capture_output=True)
         else:
             old = ["-O"] if "-O" in way else []
-            subprocess.run(["scp", "-p", *old, *common, source, target], check=True)
+            bring("scp", "-p", *old, *common, source, target)
         arrivals.check()
 
 
