@@ -211,7 +211,7 @@ def stopped() -> str:
     run("systemctl", "stop", "inboxd")
     seconds = time.monotonic() - started
     assert (shown("Result"), shown("ExecMainStatus")) == ("success", "0")
-    assert "daemon.stopped" in journal()
+    until("its last word", lambda: "daemon.stopped" in journal())
     assert not [path for path in INBOX.iterdir() if not path.name.startswith(".")]
     assert not any(path.is_file() for path in Path("/srv/inboxd/work").iterdir())
     return f"{seconds:.1f} s"
