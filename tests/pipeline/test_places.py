@@ -25,7 +25,7 @@ from daemon.pipeline.verifying import verify
 from tests.exchange import Exchange
 from tests.receiver import Receiver, ok, status
 from tests.running import Daemon, http
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 KEEP = "deliver: [server]\noriginals: keep"
 MOVE = "deliver: [server]"
@@ -159,7 +159,7 @@ def test_a_disk_that_is_mounted_under_another_number_has_the_same_files(
         ledger.commit()
     with daemon:
         daemon.wait_for(State.DONE, 2)
-        assert daemon.service._inboxes.wait_idle(5.0)
+        assert daemon.service._inboxes.wait_idle(PATIENCE)
         assert len(daemon.jobs()) == 2
     assert len({request.key for request in receiver.requests}) == 2
 
