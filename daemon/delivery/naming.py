@@ -62,11 +62,13 @@ def segment(text: str, *, safe: str = "") -> str:
 
 
 def url_of(pattern: str, facts: Facts) -> str:
-    """A URL from its template: each value becomes one segment, the slashes of a date stay."""
+    """A URL from its template: each value becomes one segment; slashes of a path or date stay."""
     parts = []
     for literal, name, form in _parsed(pattern):
         parts.append(literal)
-        if name is not None:
+        if name == "path":  # many servers answer 404 where %2F stands for its slashes
+            parts.append("/".join(map(segment, str(facts[name]).split("/"))))
+        elif name is not None:
             parts.append(segment(format(facts[name], form), safe="/" if form else ""))
     return "".join(parts)
 

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,6 +129,21 @@ def test_url_from_its_template(tmp_path: Path) -> None:
     facts = {"name": "a/b ü.jpg", "received": parcel_of(write(tmp_path, b"")).received}
     url = url_of("https://e.com/in%20box/{received:%Y/%m}/{name}?n={name}", facts)
     assert url == "https://e.com/in%20box/2026/11/a%2Fb%20%C3%BC.jpg?n=a%2Fb%20%C3%BC.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("r.jpg", "r.jpg"),
+        ("2026/ä b/r?.jpg", "2026/%C3%A4%20b/r%3F.jpg"),
+        ("../a/./r.jpg", "%2E%2E/a/%2E/r.jpg"),
+        ("a\udcff/%2f", "a%FF/%252f"),
+    ],
+)
+def test_path_in_a_url_keeps_its_folders(path: str, expected: str) -> None:
+    """A file in a folder of the inbox is put into a folder there: servers refuse %2F as a rule."""
+    url = url_of("https://e.com/{inbox}/{path}", {"inbox": "in", "path": path})
+    assert url == f"https://e.com/in/{expected}"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
