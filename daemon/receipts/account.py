@@ -11,7 +11,7 @@ from daemon.receipts.confidence import Chosen, is_overruled, is_provisional, lea
 from daemon.receipts.item_rows import OTHER_WAYS, PLAIN, Doubts
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
-from daemon.receipts.model import Check, Field, TaxRate
+from daemon.receipts.model import Check, Field, TaxRate, money
 from daemon.receipts.payment import Payment, payment_of
 from daemon.receipts.statements import Kind, Statement
 from daemon.receipts.taxes import stated_taxes, taxes_of
@@ -110,6 +110,7 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     taxes, tax = taxes_of(text.lines, statements)
     payment = payment_of(text.lines, statements, total)
     sums = _sums_of(statements, positions, candidates[0] if candidates else None)
+    tax = _on_top(statements, _value(sums.subtotal), total) or tax
     checks: tuple[Check, ...] = ()
     if total is not None:
         checks = checks_of(
@@ -124,6 +125,7 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
                 rounding=_value(sums.rounding),
                 paid=_decimal(payment.paid),
                 change=_decimal(payment.change),
+                cashback=facts.cashback,
                 taxes=taxes,
                 stated_taxes=stated_taxes(statements),
             )
@@ -131,12 +133,23 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks)
 
 
+def _on_top(
+    statements: Sequence[Statement], subtotal: Decimal | None, total: Decimal | None
+) -> Field | None:
+    """The sum of all taxes that rows state, of any rate or none, where it makes the total."""
+    taxes = [s.amounts[-1] for s in statements if s.kind is Kind.TAX and not s.in_summary]
+    whole = sum((tax.value for tax in taxes), _ZERO)
+    if len(taxes) < 2 or subtotal is None or subtotal + whole != total:
+        return None
+    return Field(money(whole), 0.93, tuple(tax.place for tax in taxes))
+
+
 def _sums_of(
     statements: Sequence[Statement], positions: Positions, total: Candidate | None
 ) -> Sums:
     first: dict[Kind, Printed] = {}
     for statement in statements:
-        if not statement.in_summary:
+        if not statement.in_summary or statement.kind is Kind.TIP:  # no table of taxes has a tip
             first.setdefault(statement.kind, statement.amounts[-1])
     among_items = {printed.place for printed in positions.discounts}
     among_items |= {place for item in positions.items for place in item.evidence}

@@ -36,6 +36,8 @@ class Parts:
     rounding: Decimal | None = None
     paid: Decimal | None = None
     change: Decimal | None = None
+    cashback: Decimal = _NOTHING
+    """What the card paid for beside the goods; not everybody prints it in what was paid."""
     taxes: tuple[TaxRate, ...] = ()
     stated_taxes: tuple[Decimal, ...] = ()
     """Taxes that rows state, which may differ from the sum by what rounding each rate took."""
@@ -50,7 +52,8 @@ def checks_of(parts: Parts) -> tuple[Check, ...]:
     if parts.subtotal is not None and _has_extras(parts):
         checks.append(_closest(PARTS_SUM, _ways(parts, parts.subtotal), parts.total))
     if parts.paid is not None and parts.change is not None:
-        difference = parts.paid - parts.change - abs(parts.total)
+        over = parts.paid - parts.change - abs(parts.total)
+        difference = over - parts.cashback if over == parts.cashback else over
         checks.append(Check(PAID, difference == 0, difference))
     checks.extend(_tax_checks(parts))
     return tuple(checks)

@@ -21,7 +21,7 @@ from daemon.receipts.arithmetic import (
 )
 from daemon.receipts.model import Check
 from daemon.receipts.statements import Kind
-from daemon.receipts.totals import A_LABEL, Candidate
+from daemon.receipts.totals import A_LABEL, Candidate, names_less
 
 WEIGHTS: Mapping[str, float] = {
     "one": 0.2,
@@ -84,9 +84,14 @@ def is_overruled(candidates: Sequence[Candidate]) -> bool:
 
 
 def is_provisional(best: Candidate, rounding: Decimal) -> bool:
-    """Whether a candidate is a subtotal, or the sum before a rounding, and nobody paid it."""
+    """Whether a candidate is a subtotal, the sum before a rounding, or the smaller of two amounts.
+
+    What somebody paid is none of these.
+    """
     if best.evidence.keys() & _PAID_EVIDENCE:
         return False
+    if best.statement is not None and names_less(best.statement, best.value):
+        return True
     before_rounding = bool(rounding) and bool(best.value % _FIVE_CENTS)
     kind = None if best.statement is None else best.statement.kind
     return before_rounding or kind in (Kind.SUBTOTAL, Kind.NET)

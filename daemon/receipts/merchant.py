@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from daemon.receipts.address import address_of, looks_like_address
+from daemon.receipts.dates import dates_in
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Field
 from daemon.receipts.naming import REGISTRATION, name_of
@@ -21,6 +22,11 @@ _NOISE = frozenset(
         *("due", "registration", "not_date", "time", "staff", "document", "subtotal", "tendered"),
     }
 )
+_TITLES = frozenset(("document", "receipt_number", "date"))
+_LETTERHEAD = 2
+"""Rows at the top that have the sender to the left of what the document is."""
+_APART = 2.0
+"""Heights of its writing by which a title stands apart from the name to its left."""
 _ANNEX = re.compile(
     r"^\W*(?:OWNE?D? BY|OPERATED BY|MANAGED BY|LICENSEE|FORMERLY|INH|INHABER|T/A)\b"
 )
@@ -63,8 +69,32 @@ def _head(lines: Sequence[Line]) -> list[Line]:
     for line in lines[:_HEAD]:
         if line.money and len(head) >= 2 and "address" not in line.marks:
             break
-        head.append(line)
+        head.append(_letterhead(line) if len(head) < _LETTERHEAD else line)
     return head
+
+
+def _letterhead(line: Line) -> Line:
+    """A row at the top without what stands beside a name: INVOICE far to the right, a date."""
+    cells = line.row.cells
+    for number in range(1, len(cells)):
+        start = line.starts[number]
+        apart = cells[number].left - cells[number - 1].right > _APART * line.row.height
+        if apart and _is_beside(line, start):
+            return replace(
+                line,
+                row=replace(line.row, cells=cells[:number]),
+                folded=line.folded[: start - 1],
+                starts=line.starts[:number],
+                mentions=tuple(m for m in line.mentions if m.end < start),
+                amounts=tuple(a for a in line.amounts if a.end < start),
+            )
+    return line
+
+
+def _is_beside(line: Line, start: int) -> bool:
+    """Whether a title or a date begins here."""
+    titled = any(m.start == start and m.mark in _TITLES for m in line.mentions)
+    return titled or any(True for _ in dates_in(line.folded[start:], month_first=False))
 
 
 def _names(head: Sequence[Line], languages: Sequence[str]) -> Iterator[_Name]:

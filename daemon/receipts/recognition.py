@@ -63,12 +63,20 @@ def is_receipt(text: Text, statements: Sequence[Statement]) -> bool:
 def _is_stated(statement: Statement) -> bool:
     """Whether a row is a label with its amount: no sentence about money, no row of a table."""
     line = statement.line
-    if len(line.folded.split()) > _LABEL_WORDS or len(statement.amounts) > _MOST_COLUMNS:
+    if len(line.folded.split()) > _LABEL_WORDS or not _is_label_with_amount(statement):
         return False
     if statement.below or not line.money:
         return True
     words = _WORD.findall(line.folded)
     return len(words) <= _FEW_WORDS or not _is_sentence(line, words)
+
+
+def _is_label_with_amount(statement: Statement) -> bool:
+    """Whether a row has few amounts, or what a total consists of before it: net, tax, gross."""
+    if len(statement.amounts) <= _MOST_COLUMNS:
+        return True
+    *parts, whole = (amount.value for amount in statement.amounts)
+    return statement.kind in _TOTALS and whole > 0 and sum(parts) == whole
 
 
 def _is_sentence(line: Line, words: Sequence[str]) -> bool:
@@ -123,16 +131,28 @@ def is_refund(lines: Sequence[Line]) -> bool:
     """Whether a title or the total's label says that money went back.
 
     A sentence about returns is no title, and what was given back in change is no refund: a word
-    that may say either is a title only above the first amount.
+    that may say either is a title only above the first amount. On a ticket it is the way back.
     """
     first = next((line.index for line in lines if line.money), 0)
+    travels = any(_tells_of_journey(line) for line in lines)
     return any(
         _says_refund(line, mention, in_head=line.index <= first)
         for line in lines
         if not line.marks & _NO_TITLE
         for mention in line.mentions
         if mention.mark == "refund" and mention.start <= _TITLE_START
+        if not (travels and _means(line, mention, "journey"))
     )
+
+
+def _tells_of_journey(line: Line) -> bool:
+    """Whether a row has a word of tickets that is no word for a refund too."""
+    return any(m.mark == "journey" and not _means(line, m, "refund") for m in line.mentions)
+
+
+def _means(line: Line, mention: Mention, mark: str) -> bool:
+    """Whether the same words have another meaning too."""
+    return any(m.mark == mark and m.start == mention.start for m in line.mentions)
 
 
 def _says_refund(line: Line, mention: Mention, *, in_head: bool) -> bool:

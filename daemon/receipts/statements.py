@@ -89,6 +89,7 @@ _MASK = re.compile(r"X{3,}")
 """What stands for the hidden digits of a card."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NUMBERED = re.compile(r"(?<![\d.,])\d{1,3}\s?[(\[]?$")
+_DATED = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}")
 _SMALL = Decimal("0.50")
 
 
@@ -184,13 +185,22 @@ def _statement(
     marks = frozenset(mention.mark for mention in mentions)
     value = amounts[-1].value if amounts else None
     kind = kind_of(mentions, value)
+    if kind is Kind.TIP and marks & {"total", "due"} and "inclusive" in marks:
+        kind = Kind.IGNORED if line.rates else Kind.DUE  # a tip by a rate is only suggested
     if kind is None or (kind in _MOSTLY_LABEL and _label_share(line, mentions) < _LEAST_SHARE):
+        return None
+    if kind is Kind.CHANGE and amounts and not below and _is_dated(line, mentions, amounts):
         return None
     offered = not below and kind is Kind.DISCOUNT and value and value > 0
     if offered and _offers(line, mentions, amounts):
         return None
     label = " ".join(mention.phrase for mention in mentions)
     return Statement(kind, marks, label, amounts, line, in_summary, below)
+
+
+def _is_dated(line: Line, mentions: Sequence[Mention], amounts: Sequence[Printed]) -> bool:
+    """Whether a date parts a label from its amount: `RETOUR 20/03/2023 38,00` is the way back."""
+    return bool(_DATED.search(line.folded[mentions[0].end : amounts[0].start]))
 
 
 def _without_count(line: Line, mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:

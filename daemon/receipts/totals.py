@@ -43,6 +43,8 @@ WEIGHTS: Mapping[str, float] = {
     "rounded_to_five": 1.2,
     "extended": 2.0,
     "extended_and_paid": 2.5,
+    "tipped": 6.0,
+    "before_cashback": 6.0,
     "mended": -0.3,
     "largest": 0.5,
     "below": -0.3,
@@ -55,6 +57,7 @@ _MOST_COMPARED = 40
 _MOST_PAID = 3
 _PARTS = (Kind.DISCOUNT, Kind.SERVICE, Kind.TAX, Kind.TIP, Kind.ROUNDING)
 """What may stand between a total and the next one."""
+_TWO = 2
 _FIVE_CENTS = Decimal("0.05")
 
 
@@ -88,6 +91,8 @@ class Facts:
     tip: Decimal
     items: Decimal | None
     several_items: bool = False
+    cashback: Decimal = _NOTHING
+    """Money that was paid by card and handed out."""
 
     @property
     def payments(self) -> tuple[Decimal, ...]:
@@ -129,7 +134,14 @@ def facts_of(statements: Sequence[Statement], positions: Positions) -> Facts:
         tip=sum((s.value for s in statements if s.kind is Kind.TIP and s.value), _NOTHING),
         items=positions.whole,
         several_items=len(positions.items) > 1,
+        cashback=cashback_of(statements),
     )
+
+
+def cashback_of(statements: Sequence[Statement]) -> Decimal:
+    """The money that came out of the till with the goods; nothing where none did."""
+    handed = (abs(s.value) for s in statements if "cashback" in s.marks and s.value)
+    return next(handed, _NOTHING)
 
 
 def _last(statements: Sequence[Statement], kind: Kind) -> tuple[Decimal, ...]:
@@ -146,7 +158,7 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
         label = _LABELLED.get(statement.kind)
         if label is None:
             continue
-        printed = statement.amounts[-1]
+        printed = _amount_of(statement, statements, facts)
         if printed.value == 0 and (label < A_LABEL or facts.items != 0):
             continue
         candidate = Candidate(printed.value, statement, printed, label)
@@ -165,6 +177,23 @@ def candidates_of(text: Text, statements: Sequence[Statement], facts: Facts) -> 
     _weigh(found, facts, printed_values, statements)
     found.sort(key=lambda c: -c.score)
     return found
+
+
+def _amount_of(statement: Statement, statements: Sequence[Statement], facts: Facts) -> Printed:
+    """The amount that a label says: the last one, or the larger one before its column of taxes."""
+    last = statement.amounts[-1]
+    if not names_less(statement, last.value):
+        return last
+    first = statement.amounts[0]
+    others = {s.value for s in statements if s.kind in (Kind.TOTAL, Kind.DUE) and s != statement}
+    return first if first.value in others | set(facts.payments) else last
+
+
+def names_less(statement: Statement, value: Decimal) -> bool:
+    """Whether this is the smaller of the two amounts that stand in the row of a total."""
+    if statement.kind not in (Kind.TOTAL, Kind.DUE) or len(statement.amounts) != _TWO:
+        return False
+    return 0 < value < statement.amounts[0].value
 
 
 def _stays_below_taxes(statement: Statement) -> bool:
@@ -224,6 +253,8 @@ def _weigh(
             evidence["extended"] = 1
             if value in facts.payments:
                 evidence["extended_and_paid"] = 1
+        if _is_tipped(candidate, found, statements):
+            evidence["tipped"] = 1
         if _rounded_sibling(candidate, found, facts.rounding):
             evidence["rounded_to_five"] = 1
 
@@ -233,8 +264,11 @@ def _weigh_sums(candidate: Candidate, facts: Facts, sums: set[Decimal]) -> None:
     value, evidence = candidate.value, candidate.evidence
     if value in sums:
         evidence["composed"] = 1
-    if value in facts.payments and (value in sums or value == facts.items):
+    known = value in sums or value == facts.items
+    if value in facts.payments and known:
         evidence["proved"] = 1
+    if facts.cashback and known and value + facts.cashback in facts.by_card:
+        evidence["before_cashback"] = 1
     if value in _items_and_rounded(facts) and candidate.label >= 2.0:
         evidence["items"] = 1
 
@@ -260,6 +294,25 @@ def _extended(
         if candidate.value - other.value in printed | _sums_of(between):
             return True
     return False
+
+
+def _is_tipped(
+    candidate: Candidate, found: Sequence[Candidate], statements: Sequence[Statement]
+) -> bool:
+    """Whether this is the total after the one tip that stands between it and the one before.
+
+    What the card was asked for before the tip may stand on the slip, too: it was not paid alone.
+    """
+    own = candidate.statement
+    tips = [s for s in statements if s.kind is Kind.TIP and s.value]
+    if own is None or candidate.label < A_LABEL or len(tips) != 1 or tips[0].line.rates:
+        return False
+    place, before = tips[0].line.index, candidate.value - (tips[0].value or _NOTHING)
+    return place < own.line.index and any(
+        other.value == before and other.statement.line.index < place
+        for other in found[:_MOST_COMPARED]
+        if other.statement is not None and other.label >= A_LABEL
+    )
 
 
 def _items_and_rounded(facts: Facts) -> set[Decimal]:

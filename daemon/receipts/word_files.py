@@ -24,6 +24,7 @@ MARKS = MARKS_OF_AMOUNTS | frozenset(
         *("refund", "deposit", "amount", "header", "date", "not_date", "time", "hours", "phone"),
         *("fax", "web", "tax_id", "registration", "receipt_number", "document", "staff"),
         *("footer", "legal", "business", "address", "region", "conversion", "other_document"),
+        "journey",
     }
 )
 """What a phrase can mean; words/README.md says what each is for."""

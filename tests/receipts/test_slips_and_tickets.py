@@ -1,0 +1,207 @@
+"""Slips of cards below a receipt, money from the till, tickets there and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.receipts.paper import read
+
+MEAL = ("PIZZERIA LIBRETTO", "27/05/2022 19:44", "Burrata     18.00", "Duck     39.00")
+
+
+def test_what_the_card_was_asked_for_before_the_tip_is_not_what_was_paid() -> None:
+    receipt = read(
+        *MEAL,
+        "Subtotal     57.00",
+        "HST 13%     7.41",
+        "Total     64.41",
+        "ACCT: VISA     64.41",
+        "TIP     10.77",
+        "TOTAL     75.18",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("75.18", "10.77")
+    assert receipt.total.confidence >= 0.9
+
+
+def test_a_total_that_says_that_the_tip_is_in_it_is_a_total() -> None:
+    receipt = read(
+        "Eetcafé De Kade",
+        "29-04-2023 20:18",
+        "Saté     33,90",
+        "Bier     10,00",
+        "Totaal     43,90",
+        "Fooi     3,10",
+        "Totaal incl. fooi     47,00",
+        "PIN     47,00",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("47.00", "3.10")
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        ("Tip suggestion", "20%     Tip 11.40     Total 68.40"),
+        ("Suggested:", "18%: (Tip $10.26 Total $67.26)", "20%: (Tip $11.40 Total $68.40)"),
+        ("Total incl. 20% tip     68.40",),
+    ],
+)
+def test_a_total_with_a_tip_that_is_only_suggested_is_not_what_was_paid(
+    offer: tuple[str, ...],
+) -> None:
+    receipt = read(*MEAL, "Total     57.00", *offer)
+    assert (receipt.total.value, receipt.tip.value) == ("57.00", None)
+
+
+def test_a_tip_below_a_table_of_taxes_is_a_tip() -> None:
+    receipt = read(
+        "Gasthaus zum Löwen",
+        "30.09.2022 21:12",
+        "Rostbraten     45,80",
+        "Strudel     7,90",
+        "Summe EUR     53,70",
+        "MwSt     Netto     Steuer     Brutto",
+        "19,00%     45,13     8,57     53,70",
+        "Trinkgeld:     4,30",
+        "Gesamtbetrag:     58,00",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("58.00", "4.30")
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        ("DEBIT TEND     43.64", "DEBIT CASH BACK     10.00", "CHANGE DUE     0.00"),
+        ("DEBIT     43.64", "CASH BACK     10.00", "TOTAL DEBIT PURCHASE     43.64"),
+        ("CASHBACK     £10.00", "VISA DEBIT     £43.64", "CHANGE     £0.00"),
+    ],
+)
+def test_money_from_the_till_is_no_part_of_the_total(payment: tuple[str, ...]) -> None:
+    receipt = read(
+        "SAFEWAY",
+        "22/12/22 17:22",
+        "TURKEY     24.64",
+        "PIE     9.00",
+        "TOTAL     33.64",
+        *payment,
+    )
+    assert receipt.total.value == "33.64"
+    assert receipt.total.confidence >= 0.9
+    assert receipt.reasons == ()
+
+
+def test_points_that_are_called_cash_back_change_no_total() -> None:
+    receipt = read(
+        "SAFEWAY", "22/12/22 17:22", "PIE     9.00", "TEA     4.00", "TOTAL     13.00",
+        "VISA     13.00", "Cashback earned     0.13",
+    )  # fmt: skip
+    assert receipt.total.value == "13.00"
+    assert receipt.reasons == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Dagretour 2e klas", "Utrecht - Den Haag     24,80", "Totaal incl. 9% btw     24,80"),
+        ("Billett Bern - Thun", "retour, 2. Klasse", "Preis     24,80", "Total     24,80"),
+        ("Day Return", "Lewes to Brighton     24.80", "Total     24.80"),
+        ("Return ticket", "Adult     24.80", "Total     24.80"),
+        ("Retour", "Aller 18/03/2023     12,40", "Retour 20/03/2023     12,40", "Total     24,80"),
+    ],
+)
+def test_a_ticket_there_and_back_is_no_refund(rows: tuple[str, ...]) -> None:
+    receipt = read("SOUTHERN LINES", "24.06.2023 08:12", *rows, "VISA     24,80")
+    assert receipt.total.value == "24.80"
+    assert all(item.total > 0 for item in receipt.items)
+
+
+def test_the_way_back_is_no_change_although_what_is_left_is_printed() -> None:
+    receipt = read(
+        "SNCF CONNECT",
+        "Aller-retour Paris - Lyon",
+        "Aller 18/03/2023     48,00 €",
+        "Retour 20/03/2023     38,00 €",
+        "Total payé     86,00 €",
+        "Date d'achat : 05/03/2023 19:22",
+    )
+    assert (receipt.total.value, receipt.change.value) == ("86.00", None)
+    assert receipt.date.value == "2023-03-05"
+
+
+def test_a_ticket_that_was_given_back_is_a_refund() -> None:
+    receipt = read(
+        "SNCF CONNECT",
+        "REMBOURSEMENT",
+        "24/06/2023 08:12",
+        "Aller simple Paris - Lyon     48,00",
+        "Total     48,00",
+    )
+    assert receipt.total.value == "-48.00"
+
+
+def test_the_total_of_a_column_of_taxes_is_not_the_total() -> None:
+    receipt = read(
+        "DB BAHN",
+        "28.03.2022 19:12",
+        "Positionen     Preis     MwSt 7%",
+        "Fahrkarte     49,40 €     3,23 €",
+        "Reservierung     4,50 €     0,29 €",
+        "Summe     53,90 €     3,52 €",
+        "Gezahlter Betrag     53,90 €",
+    )
+    assert receipt.total.value == "53.90"
+
+
+def test_of_two_amounts_beside_a_total_the_smaller_is_sure_only_where_it_was_paid() -> None:
+    rows = ("HOFLADEN KERN", "17.05.2023 10:12", "Summe     53,90     3,52")
+    assert read(*rows).total.confidence < 0.9
+    paid = read("KERN", "17.05.2023", "Brot     3,52", "Summe     53,90     3,52", "Bar     3,52")
+    assert (paid.total.value, paid.total.confidence >= 0.9) == ("3.52", True)
+
+
+def test_a_total_beside_its_net_and_its_tax_makes_a_receipt() -> None:
+    receipt = read(
+        "Hotel Post",
+        "Rechnung 2021-118     05.09.2021",
+        "2 Übernachtungen     214,00",
+        "Netto     MwSt     Brutto",
+        "Summe     200,00     14,00     214,00",
+    )
+    assert receipt.total.value == "214.00"
+
+
+def test_taxes_with_a_rate_and_without_one_are_summed_where_they_make_the_total() -> None:
+    receipt = read(
+        "CORNER LIQUORS",
+        "12/31/2021 17:22",
+        "WINE     49.99",
+        "ICE     1.99",
+        "SUBTOTAL     51.98",
+        "SALES TAX 10.25%     5.33",
+        "CITY LIQUOR TAX     0.12",
+        "TOTAL     57.43",
+    )
+    assert receipt.tax.value == "5.45"
+    assert receipt.reasons == ()
+
+
+def test_a_surcharge_is_no_tax() -> None:
+    receipt = read(
+        "THREE DUCKS",
+        "02/10/2022 10:33",
+        "Toast     44.00",
+        "Roll     12.00",
+        "Sub Total     56.00",
+        "Sunday Surcharge 15%     8.40",
+        "TOTAL (inc GST)     64.40",
+        "Includes GST of     5.85",
+    )
+    assert (receipt.total.value, receipt.tax.value) == ("64.40", "5.85")
+
+
+def test_a_name_ends_where_the_title_of_the_letter_stands_apart() -> None:
+    rows = ("Unit 4 Station Yard", "Service     95.00", "Total     95.00")
+    assert read("Bramley Plumbing Ltd          INVOICE", *rows).merchant.value == (
+        "Bramley Plumbing Ltd"
+    )
+    assert read("The Receipt Company", *rows).merchant.value == "The Receipt Company"
+    assert read("Joe's Crab Shack", *rows).merchant.value == "Joe's Crab Shack"
