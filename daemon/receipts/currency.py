@@ -20,6 +20,7 @@ _MARKS = (
     ("SGD", re.compile(r"(?<![A-Z])SGD(?![A-Z])|S\$\s?\d")),
     ("CAD", re.compile(r"(?<![A-Z])CAD(?![A-Z])")),
     ("AUD", re.compile(r"(?<![A-Z])AUD(?![A-Z])")),
+    ("NZD", re.compile(r"(?<![A-Z])NZD(?![A-Z])|NZ\$\s?\d")),
     ("INR", re.compile(r"₹|(?<![A-Z])INR(?![A-Z])")),
     ("JPY", re.compile(r"(?<![A-Z])JPY(?![A-Z])")),
     ("USD", re.compile(r"\$|(?<![A-Z])USD(?![A-Z])")),
@@ -29,7 +30,27 @@ _HABITS = (
     ("MYR", re.compile(r"\bSDN\b|\bBHD\b|\bMALAYSIA\b|\bSELANGOR\b|\bJALAN\b|\.COM\.MY\b")),
     ("GBP", re.compile(r"\.CO\.UK\b|\bGB\s?\d{3}\s?\d{4}|\b[A-Z]{1,2}\d{1,2}[A-Z]?\s\d[A-Z]{2}\b")),
     ("EUR", re.compile(r"\.(?:DE|FR|ES|IT|NL|PT|AT|BE|IE)\b|\b(?:DE|FR|IT|NL|PT|AT)\s?\d{9,11}\b")),
+    ("EUR", re.compile(r"\bIE\s?\d{7}[A-W][A-I]?\b")),
+    (
+        "AUD",
+        re.compile(
+            r"\bA\.?B\.?N\.?\W{0,3}(?:NO\W{0,3})?\d{2}\s?\d{3}\s?\d{3}\s?\d{3}(?!\d)"
+            r"|\.COM\.AU\b|\b(?:NSW|VIC|QLD)\s\d{4}(?!\d)"
+        ),
+    ),
+    ("NZD", re.compile(r"\.CO\.NZ\b|\bNEW ZEALAND\b|\bNZBN\b")),
+    (
+        "CAD",
+        re.compile(
+            r"(?<![A-Z])[ABCEGHJ-NPR-TVXY]\d[A-Z]\s?\d[A-Z]\d(?![A-Z\d])"
+            r"|(?<=\d)\s?(?:RT|TQ)\s?000\d(?!\d)|(?<![\dM]\s)\b(?:HST|QST|TVQ)\b"
+        ),
+    ),
+    ("INR", re.compile(r"\bGSTIN\b|\b[CS]GST\b")),
 )
+_DOLLARS = frozenset(("AUD", "CAD", "NZD", "SGD"))
+WRITES_EVERY_ORDER = frozenset(("CAD",))
+"""Currencies of countries that write dates in every order of day, month and year."""
 _NAMED_DOLLAR = re.compile(r"(?<![A-Z])(?:USD|US\$)")
 _STATES = (
     "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|[O0][HKR]|PA|RI"
@@ -37,7 +58,7 @@ _STATES = (
 )
 _AMERICAN = re.compile(
     rf"\bSALES TAX\b|(?<![A-Z]){_STATES}\.?,?\s?\d{{5}}(?:-\d{{4}})?(?!\d)"
-    r"|\(\d{3}\)\s?\d{3}-\d{4}|(?<![\d-])[2-9]\d{2}-\d{3}-\d{4}(?![\d-])"
+    r"|\(\d{3}\)\s?\d{3}-\d{4}|(?<![\d.-])[2-9]\d{2}([.-])\d{3}\1\d{4}(?![\d.-])"
     r"|\b(?:STATE|CITY|COUNTY) TAX\b"
 )
 _FIVE_DIGITS = re.compile(r"\W*(?:[DFI]-?)?\d{5}\s+[A-Z]{2}")
@@ -68,7 +89,7 @@ def currency_of(text: Text) -> Field:
             for match in pattern.finditer(line.folded):
                 counts[code] += 3 if line.money else 1
                 places.setdefault(code, line.place_at(match.start()))
-    if counts.get("USD") and any(counts.get(code) for code in ("SGD", "CAD", "AUD")):
+    if counts.get("USD") and _DOLLARS & counts.keys():
         del counts["USD"]
     if set(counts) == {"USD"} and not any(_NAMED_DOLLAR.search(line.folded) for line in lines):
         home = _by_habit(lines)

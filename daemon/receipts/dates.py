@@ -64,6 +64,8 @@ _RIVAL = 0.1
 _BEFORE_AMOUNT = 0.6
 """What a date loses that only stands before an amount: by when a thing should be eaten."""
 _FULL_YEAR = 4
+_USUAL_YEAR = 2015
+"""From here on a year is likely; the first of three numbers of two digits is none before."""
 _FIRST_YEAR, _LAST_YEAR = 1990, 2039
 
 
@@ -74,6 +76,7 @@ class _Candidate:
     place: tuple[Evidence, ...]
     row: int
     ambiguous: bool
+    year_first: dt.date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,21 @@ class _Reading:
     ambiguous: bool = False
     read_as: str | None = None
     """What OCR took it for, where digits were repaired."""
+    year_first: dt.date | None = None
+    """What it is where the first of its two-digit numbers is the year."""
 
 
-def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Field]:
-    """The date and the time of the purchase; the time is the one that stands nearest the date."""
+def purchase_date(
+    lines: Sequence[Line], month_first: bool, *, mixed: bool = False
+) -> tuple[Field, Field]:
+    """The date and the time of the purchase; the time is the one that stands nearest the date.
+
+    `mixed` says that the country writes dates in every order, a year of two digits first, too.
+    """
     month_first = month_first_by_evidence(lines, month_first)
     best: _Candidate | None = None
     seen: dict[dt.date, int] = {}
-    found = list(_candidates(lines, month_first))
+    found = _agreed(list(_candidates(lines, month_first)), mixed=mixed)
     for candidate in found:
         seen[candidate.date] = seen.get(candidate.date, 0) + 1
         if best is None or candidate.score > best.score + 1e-9:
@@ -104,7 +114,24 @@ def purchase_date(lines: Sequence[Line], month_first: bool) -> tuple[Field, Fiel
     confidence = _confidence(best, seen)
     if any(c.date != best.date and c.score > best.score - _LEAST_LEAD for c in found):
         confidence -= _RIVAL
+    if mixed and best.ambiguous:
+        confidence -= _RIVAL
     return Field(best.date.isoformat(), confidence, best.place), time_of(lines, best.row)
+
+
+def _agreed(found: Sequence[_Candidate], *, mixed: bool) -> list[_Candidate]:
+    """The candidates, with the year first where another date says so, or no other is likely."""
+    told = {candidate.date for candidate in found if candidate.year_first is None}
+    agreed: list[_Candidate] = []
+    for candidate in found:
+        other = candidate.year_first
+        if other is None or candidate.date in told:
+            agreed.append(candidate)
+        elif other in told or (mixed and candidate.date.year < _USUAL_YEAR):
+            agreed.append(replace(candidate, date=other, ambiguous=other not in told))
+        else:
+            agreed.append(replace(candidate, ambiguous=candidate.ambiguous or mixed))
+    return agreed
 
 
 def month_first_by_evidence(lines: Sequence[Line], expected: bool) -> bool:
@@ -131,7 +158,9 @@ def _candidates(lines: Sequence[Line], month_first: bool) -> Iterator[_Candidate
             begin = line.place_at(reading.start)
             score -= _ACROSS if line.place_at(reading.end - 1) != begin else 0.0
             place = (replace(begin, read_as=reading.read_as),)
-            yield _Candidate(reading.date, score, place, number, reading.ambiguous)
+            yield _Candidate(
+                reading.date, score, place, number, reading.ambiguous, reading.year_first
+            )
         previous = line
 
 
@@ -251,7 +280,10 @@ def _numeric(match: re.Match[str], month_first: bool) -> _Reading | None:
     date = _date(year, month, day) or _date(year, day, month)
     if date is not None:
         both = int(first) <= 12 and int(second) <= 12 and first != second
-        return _Reading(date, *match.span(), plain, both)
+        other = _date(first, second, year) if len(year) == 2 and first != year else None
+        if other is not None and other.year < _USUAL_YEAR:
+            other = None
+        return _Reading(date, *match.span(), plain, both, year_first=other)
     if len(year) == 2 and int(first) > 12:
         date = _date(first, second, year)
         return _Reading(date, *match.span(), 1.5) if date else None

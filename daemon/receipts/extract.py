@@ -10,7 +10,7 @@ from daemon.receipts.account import Account, Sums, account_of
 from daemon.receipts.arithmetic import ITEMS_SUM, confirming, contradicting
 from daemon.receipts.confidence import Chosen, certainty
 from daemon.receipts.contact import phone_of, receipt_number_of, tax_id_of
-from daemon.receipts.currency import currency_of, writes_month_first
+from daemon.receipts.currency import WRITES_EVERY_ORDER, currency_of, writes_month_first
 from daemon.receipts.dates import purchase_date
 from daemon.receipts.layout import rows_of
 from daemon.receipts.lines import Printed, Text, understood
@@ -67,7 +67,11 @@ def _statements(text: Text) -> Sequence[Statement]:
 def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:
     lines = text.lines
     currency = currency_of(text)
-    date, time = purchase_date(lines, writes_month_first(lines, currency.value))
+    date, time = purchase_date(
+        lines,
+        writes_month_first(lines, currency.value),
+        mixed=currency.value in WRITES_EVERY_ORDER,
+    )
     merchant, address = merchant_of(text)
     total = _total(account.chosen, refund=refund)
     reasons = _reasons(account, total, date)
