@@ -96,7 +96,7 @@ def _bombs() -> Iterator[Case]:
         yield file(kind, f"{name}.tif", flat.getvalue(), DELIVERED)
     flat = io.BytesIO()
     Image.new("L", (9_900, 9_900)).save(flat, "WEBP", lossless=True)
-    yield file(kind, "flat.webp", flat.getvalue(), DELIVERED, "too_large_to_parse")
+    yield file(kind, "flat.webp", flat.getvalue(), DELIVERED, "too_large_to_parse", "too_complex")
     flat = io.BytesIO()
     pillow_heif.from_pillow(Image.new("RGB", (2_000, 2_000))).save(flat)
     yield file(kind, "flat.heic", flat.getvalue(), DELIVERED)

@@ -198,7 +198,7 @@ def test_no_canary_gets_out(world: World, outcome: Outcome) -> None:
         for number in range(FILES):
             (world.folder / "inbox" / f"{number}.pdf").write_bytes(document(number))
             (world.folder / "ours" / f"ours{number}.pdf").write_bytes(document(10 + number))
-        wait_until(lambda: ended(world.folder) >= 2 * FILES, lambda: _log(world), 60)
+        wait_until(lambda: ended(world.folder) >= 2 * FILES, lambda: _log(world), 240)
         told = [_said(world, *words) for words in COMMANDS]
     finally:
         daemon.send_signal(signal.SIGTERM)

@@ -31,7 +31,7 @@ from tests.waiting import wait_until
 
 MARKER = "kept-from-everyone-9d1f"
 OURS = {"inbox", "read", "anything", "done", "rejected", "work", "state", "archive"}
-SECONDS = 240.0
+SECONDS = 600.0
 LIMITS = replace(QUICK, prove_timeout=15.0)
 MUST = {
     "no file of its own": "not_a_regular_file, and neither followed nor opened",

@@ -12,8 +12,9 @@ from daemon.limits import Limits
 from daemon.validation.rules import Rules
 from daemon.validation.validator import Validator, proving_pool
 from daemon.validation.verdict import Verdict
+from tests.waiting import PATIENCE
 
-LIMITS = replace(Limits(), prove_memory=256 << 20, prove_timeout=10.0)
+LIMITS = replace(Limits(), prove_memory=256 << 20, prove_timeout=PATIENCE)
 EVERYTHING = Rules(("*/*",), 25_000_000, 50, 4_000_000)
 
 Inspect = Callable[..., Verdict]
