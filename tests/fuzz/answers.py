@@ -34,7 +34,7 @@ from daemon.limits import Limits
 LIMITS = Limits(answer_head=2000, answer_body=500)
 METHODS = ("POST", "HEAD", "PUT", "PROPFIND")
 URL = "https://example.com/in"
-TIMES = Times(connect=1.0, read=1.0, transfer=1.0, slowest=1.0)
+TIMES = Times(connect=60.0, read=60.0, transfer=60.0, slowest=1.0)
 MOST = 60_000
 """More bytes than this do not fit into a pair of sockets that nobody reads from."""
 
