@@ -13,7 +13,7 @@ import typer
 
 from daemon.cli.output import Exit, complain, progress_bar, show_table, write_bytes
 from daemon.cli.program import AsJson
-from daemon.errors import EnvironmentFaultError, Fault, InboxdError, Kind
+from daemon.errors import EnvironmentFaultError, Fault, InboxdError, Kind, UsageError
 from daemon.files import exact
 
 if TYPE_CHECKING:
@@ -87,11 +87,18 @@ def read(
 
 
 def _ocr(given: JSON, files: int) -> OcrConfig:
-    """The section `ocr` that says the same; raises InboxdError where the engine is not there."""
+    """The section `ocr` that says the same.
+
+    Raises UsageError for an engine that nobody knows, InboxdError for one that is not there.
+    """
     from daemon.config.ocr import OcrConfig  # noqa: PLC0415  # slow to import
     from daemon.pipeline.ocr import engine_settings  # noqa: PLC0415
-    from daemon.reading.engine import check_engine  # noqa: PLC0415
+    from daemon.reading.engine import check_engine, known_engines  # noqa: PLC0415
 
+    if given["engine"] not in known_engines():
+        known = ", ".join(known_engines())
+        message = f"--engine: there is no OCR engine {given['engine']!r}; use one of {known}"
+        raise UsageError("unknown_engine", message)
     size = max(1, min(len(os.sched_getaffinity(0)), files))
     more: JSON = {"processes": size, "timeout": f"{_TIMEOUT}s"}
     if given["engine"] == "ocrspace":

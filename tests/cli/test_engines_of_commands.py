@@ -119,3 +119,10 @@ def test_read_wants_an_engine_that_there_is(process: Process, tmp_path: Path) ->
     result = process("read", "--engine", "ocrspace", tmp_path / "x.png")
     assert result.returncode == 2
     assert "the variable OCRSPACE_API_KEY is not set" in result.stderr
+
+
+def test_read_is_asked_for_an_engine_that_nobody_knows(inboxd: Command, tmp_path: Path) -> None:
+    """That is a mistake in the command, not a file that could not be read."""
+    result = inboxd("read", tmp_path / "r.jpg", "--engine", "rapd", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no OCR engine 'rapd'; use one of ocrspace, rapid, tesseract" in result.stderr
