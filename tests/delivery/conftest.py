@@ -14,7 +14,9 @@ from tests.delivery.servers import Servers
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Starts servers that live as long as the tests do."""
-    with tempfile.TemporaryDirectory(prefix="inboxd-servers-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="inboxd-servers-", ignore_cleanup_errors=True
+    ) as folder:  # one of them may still write
         path = Path(folder)
         path.chmod(0o755)  # some of them go over to a user of their own
         started = Servers(path)

@@ -96,21 +96,28 @@ class BucketSide(ServerSide):
         for section in sections("Contents", response.text):
             name = unquote_plus(text_of("Key", section))
             size = int(text_of("Size", section))
-            content = b"" if size > 1 << 26 else self.content(name)
-            found.append(Kept(name, size, hashlib.sha256(content).hexdigest()))
+            content = b"" if size > 1 << 26 else self._found(name)
+            if content is not None:
+                found.append(Kept(name, size, hashlib.sha256(content).hexdigest()))
         return found
 
     def as_named(self, name: str) -> str:
         return os.fsencode(name).decode("utf-8", "replace")
 
-    def content(self, name: str) -> bytes:
-        """What an object holds, in pieces that fit into an answer."""
-        size = int(self.headers(name)["Content-Length"])
-        step = 1 << 20
+    def _found(self, name: str) -> bytes | None:
+        """What an object holds; None where a store has taken it away since it was listed."""
+        stored = self.store.head(name, Event())
+        if stored is None:
+            return None
+        size = int(stored.headers["Content-Length"])
+        step = 1 << 20  # in pieces that fit into an answer
         pieces = []
         for at in range(0, size, step):
             ranges = {"Range": f"bytes={at}-{min(at + step, size) - 1}"}
-            pieces.append(self.store.send("GET", name, "", headers=ranges).content)
+            piece = self.store.send("GET", name, "", headers=ranges)
+            if piece.status_code == 404:
+                return None
+            pieces.append(piece.content)
         return b"".join(pieces)
 
     def headers(self, name: str) -> Mapping[str, str]:

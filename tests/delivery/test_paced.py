@@ -74,7 +74,7 @@ def test_the_allowed_number_is_found_and_no_file_pays_for_the_search(tmp_path: P
 def test_what_is_found_is_handed_out_to_be_remembered(tmp_path: Path) -> None:
     """The next start begins with it and meets no refusal."""
     parcel = parcel_of(write(tmp_path, b"content"))
-    server = Crowding(2, 0.005)
+    server = Crowding(2, 0.03)
     memory: Mapping[str, Any] = {}
 
     def remember(found: Mapping[str, Any]) -> None:
