@@ -18,6 +18,7 @@ from daemon.receipts.taxes import stated_taxes, taxes_of
 from daemon.receipts.totals import A_LABEL, Candidate, candidates_of, facts_of
 
 _ZERO = Decimal(0)
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     taxes, tax = taxes_of(text.lines, statements)
     payment = payment_of(text.lines, statements, total)
     sums = _sums_of(statements, positions, candidates[0] if candidates else None)
-    tax = _on_top(statements, _value(sums.subtotal), total) or tax
+    tax = _on_top(statements, sums, total) or tax
     checks: tuple[Check, ...] = ()
     if total is not None:
         checks = checks_of(
@@ -133,13 +134,14 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
     return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks)
 
 
-def _on_top(
-    statements: Sequence[Statement], subtotal: Decimal | None, total: Decimal | None
-) -> Field | None:
+def _on_top(statements: Sequence[Statement], sums: Sums, total: Decimal | None) -> Field | None:
     """The sum of all taxes that rows state, of any rate or none, where it makes the total."""
     taxes = [s.amounts[-1] for s in statements if s.kind is Kind.TAX and not s.in_summary]
+    if len(taxes) < _SEVERAL or sums.subtotal is None or total is None:
+        return None
     whole = sum((tax.value for tax in taxes), _ZERO)
-    if len(taxes) < 2 or subtotal is None or subtotal + whole != total:
+    tip, service = _value(sums.tip) or _ZERO, _value(sums.service) or _ZERO
+    if total - sums.subtotal.value - whole not in {_ZERO, tip, service, tip + service}:
         return None
     return Field(money(whole), 0.93, tuple(tax.place for tax in taxes))
 

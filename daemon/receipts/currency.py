@@ -46,6 +46,7 @@ _HABITS = (
             r"|(?<=\d)\s?(?:RT|TQ)\s?000\d(?!\d)|(?<![\dM]\s)\b(?:HST|QST|TVQ)\b"
         ),
     ),
+    ("SGD", re.compile(r"\bUEN\b|\bM[0-9RX]-?\d{7}-[0-9A-Z]\b|\bSINGAPORE \d{6}(?!\d)")),
     ("INR", re.compile(r"\bGSTIN\b|\b[CS]GST\b")),
 )
 _DOLLARS = frozenset(("AUD", "CAD", "NZD", "SGD"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import combinations
 
 from daemon.receipts.lines import Line, Printed
 from daemon.receipts.model import NOT_FOUND, Field, money
@@ -12,6 +13,8 @@ from daemon.receipts.statements import PAYMENTS, Kind, Statement
 
 _LONGEST_LABEL = 6
 """Words of a row that may still be a label; a longer one is a sentence."""
+_MOST_WAYS = 4
+"""Payments of which two may be the parts of one; more are a slip told again."""
 _METHODS = ("card", "wallet", "voucher", "cash", "transfer")
 
 
@@ -32,9 +35,10 @@ def payment_of(
     given = [s for s in statements if s.kind in PAYMENTS and s.value]
     returned = _returned(changes, given, total)
     paid, sure = _given(given, abs(returned.value) if returned else Decimal(0), total)
+    whole = sum((abs(amount.value) for amount in paid), Decimal(0))
     return Payment(
         _method(lines, given, paid, returned),
-        Field(money(abs(paid.value)), sure, (paid.place,)) if paid else NOT_FOUND,
+        Field(money(whole), sure, tuple(amount.place for amount in paid)) if paid else NOT_FOUND,
         Field(money(abs(returned.value)), 0.95 if sure > 0.9 else 0.8, (returned.place,))
         if returned
         else NOT_FOUND,
@@ -56,27 +60,28 @@ def _returned(
 
 def _given(
     given: Sequence[Statement], change: Decimal, total: Decimal | None
-) -> tuple[Printed | None, float]:
+) -> tuple[tuple[Printed, ...], float]:
+    """What was given: in one way, or the part by a gift card and the part by another card."""
     amounts = [statement.amounts[-1] for statement in given]
-    for amount in amounts:
-        if total is not None and abs(amount.value) - change == abs(total):
-            return amount, 0.96
-    if not amounts:
-        return None, 0.0
-    return max(amounts, key=lambda amount: amount.value), 0.6
+    ways = [*combinations(amounts, 1), *combinations(amounts[:_MOST_WAYS], 2)]
+    for way in ways:
+        whole = sum((abs(amount.value) for amount in way), Decimal(0))
+        if total is not None and whole - change == abs(total):
+            return way, 0.96 if len(way) == 1 else 0.9
+    return tuple(sorted(amounts, key=lambda amount: amount.value)[-1:]), 0.6
 
 
 def _method(
     lines: Sequence[Line],
     given: Sequence[Statement],
-    paid: Printed | None,
+    paid: Sequence[Printed],
     change: Printed | None,
 ) -> Field:
     for statement in given:
-        if paid is not None and statement.amounts[-1] is paid:
+        if any(statement.amounts[-1] is amount for amount in paid):
             named = [method for method in _METHODS if method in statement.marks]
             if named:
-                return Field(named[0], 0.95, (paid.place,))
+                return Field(named[0], 0.95, (statement.amounts[-1].place,))
     if change is not None and change.value != 0:
         return Field("cash", 0.85, (change.place,))
     return _mentioned(lines) or NOT_FOUND

@@ -90,7 +90,8 @@ _MASK = re.compile(r"X{3,}")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NUMBERED = re.compile(r"(?<![\d.,])\d{1,3}\s?[(\[]?$")
 _DATED = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2}")
-_SMALL = Decimal("0.50")
+_SMALL = Decimal(1)
+"""A rounding is less, also one up to the next whole amount for charity."""
 
 
 def statements_of(lines: Sequence[Line]) -> list[Statement]:
@@ -259,7 +260,7 @@ def _aside_kind(order: Sequence[str], marks: frozenset[str], value: Decimal | No
 
 
 def _rounding_kind(value: Decimal | None) -> Kind:
-    """A rounding is a few cents; an amount beside the word is the total after it."""
+    """A rounding is some cents; an amount beside the word is the total after it."""
     return Kind.ROUNDING if value is not None and abs(value) < _SMALL else Kind.ROUNDED
 
 

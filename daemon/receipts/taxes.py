@@ -118,10 +118,12 @@ def _row_of(
     in_summary: bool,
 ) -> TaxRate | None:
     rates = [rate for rate in rates if rate <= _HIGHEST_RATE]
+    sure = bool(line.rates) and len(money) == _FULL_ROW
     for rate in rates:
-        for net, tax, printed in _pairs(money):
-            if _agree(rate, net, tax, sure=bool(line.rates) and len(money) == _FULL_ROW):
-                return TaxRate(rate, net if printed else None, tax)
+        pairs = [pair for pair in _pairs(money) if _agree(rate, pair[0], pair[1], sure=sure)]
+        if pairs:
+            net, tax, printed = min(pairs, key=lambda pair: _doubt(rate, pair[0], pair[1], money))
+            return TaxRate(rate, net if printed else None, tax)
     if not line.rates and in_summary and len(money) == _FULL_ROW:
         return _without_rate(money)
     if len(line.rates) == 1 and taxed and rates and len(money) == 1:
@@ -129,6 +131,18 @@ def _row_of(
             return None
         return TaxRate(rates[0], None, money[0].value)
     return None
+
+
+def _doubt(
+    rate: Decimal, net: Decimal, tax: Decimal, money: Sequence[Printed]
+) -> tuple[bool, bool]:
+    """What speaks against a net: no gross beside it, a tax that is not its rate to the cent.
+
+    Of a small tax the gross agrees within the slack, too.
+    """
+    gross = any(amount.value == net + tax for amount in money)
+    exact = (net * rate / 100).quantize(_CENT, ROUND_HALF_UP) == tax
+    return not (gross and len(money) == _FULL_ROW), not exact
 
 
 def _without_rate(money: Sequence[Printed]) -> TaxRate | None:

@@ -34,6 +34,8 @@ def test_a_plain_dollar_is_the_one_of_the_country_that_the_head_tells(
     [
         ("VAT NO. IE 4561228F", "EUR"),
         ("VAT Reg GB 214 8837 21", "GBP"),
+        ("UEN S83CS0191L", "SGD"),
+        ("GST REG NO: M4-0118827-4", "SGD"),
         ("GSTIN: 07AABCS1188K1Z4", "INR"),
         ("Betaald bij ABN AMRO, IBAN", "EUR"),
     ],

@@ -205,3 +205,97 @@ def test_a_name_ends_where_the_title_of_the_letter_stands_apart() -> None:
     )
     assert read("The Receipt Company", *rows).merchant.value == "The Receipt Company"
     assert read("Joe's Crab Shack", *rows).merchant.value == "Joe's Crab Shack"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("GIFT CARD     25.00", "VISA ...4412     8.64", "CHANGE DUE     0.00"),
+        ("EBT FOOD     25.00", "CASH     10.00", "CHANGE     1.36", "EBT BALANCE     118.44"),
+    ],
+)
+def test_two_payments_are_held_against_the_total_together(parts: tuple[str, ...]) -> None:
+    receipt = read(
+        "SAFEWAY", "22/12/22 17:22", "TURKEY     24.64", "PIE     9.00", "TOTAL     33.64", *parts
+    )
+    assert (receipt.total.value, receipt.reasons) == ("33.64", ())
+    assert receipt.paid.value in ("33.64", "35.00")
+    assert len(receipt.paid.evidence) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "total"),
+    [
+        (("SUBTOTAL     20.38", "ROUND UP FOR CHARITY     0.62", "TOTAL     21.00"), "21.00"),
+        (("Total     £20.38", "Pennies round up     £0.62", "Total charged     £21.00"), "21.00"),
+        (("TOTAL     20.38", "ROUNDED     20.40", "CASH     20.40"), "20.40"),
+    ],
+)
+def test_what_is_rounded_up_for_charity_is_no_total(rows: tuple[str, ...], total: str) -> None:
+    receipt = read("WHOLE FOODS", "17/05/2023 12:12", "APPLES     12.38", "TEA     8.00", *rows)
+    assert receipt.total.value == total
+
+
+def test_of_a_small_tax_the_net_is_the_one_of_which_it_is_the_rate_to_the_cent() -> None:
+    receipt = read(
+        "dm-drogerie markt",
+        "20.03.2021 11:22",
+        "CREME     11,45 1",
+        "RIEGEL     2,90 2",
+        "SUMME EUR     14,35",
+        "MwSt-Satz     Brutto     Netto     MwSt",
+        "1=19,00%     11,45     9,62     1,83",
+        "2= 7,00%     2,90     2,71     0,19",
+    )
+    assert [(str(tax.net), str(tax.amount)) for tax in receipt.taxes] == [
+        ("9.62", "1.83"),
+        ("2.71", "0.19"),
+    ]
+    assert receipt.reasons == ()
+
+
+def test_taxes_and_a_tip_on_top_are_told_apart() -> None:
+    receipt = read(
+        "St-Viateur",
+        "Montréal QC H2J 1X9",
+        "2023-07-08 10:44",
+        "Bagel     15.75",
+        "Café     7.72",
+        "Sous-total     23.47",
+        "TPS     1.17",
+        "TVQ     2.35",
+        "Total     26.99",
+        "Pourboire     4.05",
+        "Total     31.04",
+    )
+    assert (receipt.total.value, receipt.tax.value, receipt.tip.value) == ("31.04", "3.52", "4.05")
+    assert (receipt.currency.value, receipt.reasons) == ("CAD", ())
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Vorstellung am 18.03.2023, 19:30 Uhr",
+        "Séance du 18/03/2023 19:30",
+        "Sesión 18/03/2023 19:30",
+        "Spettacolo 18/03/2023 19:30",
+        "Voorstelling 18-03-2023 19:30",
+        "Admission date 18/03/2023 10:00",
+    ],
+)
+def test_the_day_of_a_show_is_not_the_day_on_which_its_ticket_was_bought(row: str) -> None:
+    receipt = read("Stadttheater", "12.01.2023", row, "2 x 42,00     84,00", "Total     84,00")
+    assert receipt.date.value == "2023-01-12"
+
+
+def test_bottles_that_went_back_are_an_item() -> None:
+    receipt = read(
+        "JUMBO",
+        "18-02-2023 16:40",
+        "Grolsch     17,49",
+        "Emballage retour     -2,10",
+        "Totaal     15,39",
+        "Pinpas     15,39",
+    )
+    assert [str(item.total) for item in receipt.items] == ["17.49", "-2.10"]
+    assert (receipt.change.value, receipt.reasons) == (None, ())
