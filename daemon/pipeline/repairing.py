@@ -17,6 +17,7 @@ from daemon.errors import InboxdError
 from daemon.files import (
     copy_durably,
     display,
+    is_environment,
     is_same,
     make_folder,
     move_new,
@@ -49,7 +50,8 @@ class Mended:
 def repair(store: JobStore, routes: Routes, kept: bytes) -> Iterator[Mended]:
     """Mend what can be mended, then name what is left.
 
-    `kept` is a folder for sidecars that are replaced. Raises OSErrors as they come and LedgerError.
+    `kept` is a folder for sidecars that are replaced. Raises LedgerError, and OSErrors that are
+    about our machine.
     """
     repairer = _Repairer(store, routes, kept)
     for _ in range(_ROUNDS):
@@ -87,8 +89,12 @@ class _Repairer:
         mend = self._mends.get(found.code)
         try:
             return None if mend is None else mend(found)
-        except (FileNotFoundError, FileExistsError, InboxdError):
+        except InboxdError:
             return None
+        except OSError as error:
+            if is_environment(error):
+                raise
+            return None  # such as a folder or a link where a sidecar should be
 
     def _take_in(self, found: Disagreement) -> str | None:
         """A file named by a job's id is a file that was claimed; what reading left is not."""

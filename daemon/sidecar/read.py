@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from typing import Any
@@ -10,6 +11,8 @@ from daemon.errors import InboxdError
 from daemon.files import display, open_regular
 
 _FAMILY = "inboxd/sidecar/"
+_NO_FILE = frozenset({errno.EINVAL, errno.ELOOP, errno.ENXIO})
+"""What `open_regular` says of a folder or a pipe, a link, and a socket."""
 
 
 class DamagedSidecarError(InboxdError):
@@ -22,7 +25,13 @@ def read(path: bytes) -> dict[str, Any]:
     Raises FileNotFoundError where there is none, DamagedSidecarError where it is not a regular
     file, not complete JSON or not a sidecar; other OSErrors as they come.
     """
-    with os.fdopen(open_regular(path), "rb") as stream:
+    try:
+        descriptor = open_regular(path)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise _damaged(path, "is a folder, a link or the like, and no file") from None
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
         data = stream.read()
     try:
         facts = json.loads(data)

@@ -207,6 +207,25 @@ def test_a_sidecar_that_is_replaced_is_kept_and_its_text_goes_on(daemon: Daemon)
     assert kept.read_bytes() == old
 
 
+@pytest.mark.parametrize(
+    "make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/passwd", path)]
+)
+def test_what_is_no_file_in_the_place_of_a_sidecar_is_left(
+    daemon: Daemon, make: Callable[[str], None]
+) -> None:
+    """It is named and stays, and what else is wrong is mended all the same."""
+    _lose_original(daemon)
+    path = daemon.rejected / "large.bin.json"
+    path.unlink()
+    make(str(path))
+    found = _repair(daemon)
+    assert [each.found.code for each in found if each.done] == ["original_missing"]
+    assert ("sidecar_damaged", str(path)) in {
+        (each.found.code, each.found.where) for each in found if each.done is None
+    }
+    assert not path.is_file() or path.is_symlink()
+
+
 def test_an_original_that_comes_back_is_noticed(daemon: Daemon) -> None:
     """Its sidecar says that it was gone, which is no longer so."""
     path = daemon.done / "good.bin"

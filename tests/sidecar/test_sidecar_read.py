@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,12 @@ def test_a_missing_one_is_told_apart(tmp_path: Path) -> None:
         read(os.fsencode(tmp_path / "none.json"))
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    """A sidecar is a file of ours."""
-    (tmp_path / "link.json").symlink_to("/etc/passwd")
-    with pytest.raises(OSError, match="symbolic"):
-        read(os.fsencode(tmp_path / "link.json"))
+@pytest.mark.parametrize(
+    "make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/passwd", path)]
+)
+def test_what_is_no_file_is_called_damaged(tmp_path: Path, make: Callable[[str], None]) -> None:
+    """A sidecar is a file of ours: no link is followed, no pipe waited for."""
+    path = str(tmp_path / "r.jpg.json")
+    make(path)
+    with pytest.raises(DamagedSidecarError, match="no file"):
+        read(os.fsencode(path))
