@@ -121,9 +121,10 @@ def test_a_parked_job_that_is_retried_is_tried_at_once_and_the_log_says_so(tmp_p
     """The rest that the destination was given, here of minutes, does not hold up a person."""
     retry = "retry: {attempts: 1, initial: 10m, max: 10m}"
     rest = f"destinations:\n  server: {{type: http, url: %s, {retry}}}"
+    limits = replace(QUICK, park_max=600.0)
     with (
         Receiver(status(503), status(200)) as receiver,
-        Daemon(tmp_path, inbox=DELIVER, rest=rest % receiver.url) as daemon,
+        Daemon(tmp_path, inbox=DELIVER, rest=rest % receiver.url, limits=limits) as daemon,
     ):
         daemon.drop("r.bin")
         (job,) = daemon.wait_for(State.PARKED)
