@@ -13,7 +13,7 @@ from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
 from daemon.receipts.model import Check, Field, TaxRate, money
 from daemon.receipts.payment import Payment, payment_of
-from daemon.receipts.statements import Kind, Statement
+from daemon.receipts.statements import PAYMENTS, Kind, Statement
 from daemon.receipts.taxes import stated_taxes, taxes_of
 from daemon.receipts.totals import A_LABEL, Candidate, candidates_of, facts_of
 
@@ -44,6 +44,8 @@ class Account:
     tax: Field
     payment: Payment
     checks: tuple[Check, ...]
+    awaits_tip: bool = False
+    """Whether a tip below the total was not yet paid with it: the last sum was not read."""
 
     @property
     def chosen(self) -> Chosen | None:
@@ -56,7 +58,8 @@ class Account:
             lead_of(self.candidates),
             self.checks,
             overruled=is_overruled(self.candidates),
-            provisional=is_provisional(best, _value(self.sums.rounding) or _ZERO),
+            provisional=self.awaits_tip
+            or is_provisional(best, _value(self.sums.rounding) or _ZERO),
         )
 
     @property
@@ -117,7 +120,7 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
         checks = checks_of(
             Parts(
                 total=total,
-                items=positions.whole,
+                items=None if _is_item(candidates[0], positions) else positions.whole,
                 subtotal=_value(sums.subtotal),
                 tax=_decimal(tax),
                 service=_value(sums.service),
@@ -131,7 +134,25 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
                 stated_taxes=stated_taxes(statements),
             )
         )
-    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks)
+    awaits_tip = bool(candidates) and _awaits_tip(candidates[0], statements)
+    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks, awaits_tip)
+
+
+def _awaits_tip(total: Candidate, statements: Sequence[Statement]) -> bool:
+    """Whether a tip is printed below a total, and no payment of that total below the tip."""
+    if total.statement is None:
+        return False
+    last = total.statement.line.index
+    tips = [s.line.index for s in statements if s.kind is Kind.TIP and s.value]
+    if len(tips) != 1 or tips[0] <= last:
+        return False
+    paid = {s.value for s in statements if s.kind in PAYMENTS and s.line.index > tips[0]}
+    return total.value not in paid
+
+
+def _is_item(total: Candidate, positions: Positions) -> bool:
+    """Whether the only item is what was taken for the total: it cannot confirm itself."""
+    return len(positions.items) == 1 and total.printed.place in positions.items[0].evidence
 
 
 def _on_top(statements: Sequence[Statement], sums: Sums, total: Decimal | None) -> Field | None:

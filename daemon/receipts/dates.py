@@ -49,6 +49,8 @@ _MISREAD_DAY = re.compile(
 _DIGITS = str.maketrans(
     {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "|": "1", "S": "5", "B": "8"}
 )
+_UNITS = frozenset(("CL", "ML", "KG", "MM", "CM", "ST", "ER"))
+"""What follows a number that is a measure, and no year: `2 JUPILER 25CL`."""
 _ABBREVIATED = 3
 """Letters of a month's short name."""
 _WEEKDAYS = frozenset(map(skeleton, ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")))
@@ -95,11 +97,12 @@ class _Reading:
 
 
 def purchase_date(
-    lines: Sequence[Line], month_first: bool, *, mixed: bool = False
+    lines: Sequence[Line], month_first: bool, *, mixed: bool = False, known: bool = True
 ) -> tuple[Field, Field]:
     """The date and the time of the purchase; the time is the one that stands nearest the date.
 
-    `mixed` says that the country writes dates in every order, a year of two digits first, too.
+    `mixed` says that the country writes dates in every order, a year of two digits first, too;
+    `known` that the country is.
     """
     month_first = month_first_by_evidence(lines, month_first)
     best: _Candidate | None = None
@@ -114,7 +117,7 @@ def purchase_date(
     confidence = _confidence(best, seen)
     if any(c.date != best.date and c.score > best.score - _LEAST_LEAD for c in found):
         confidence -= _RIVAL
-    if mixed and best.ambiguous:
+    if best.ambiguous and (mixed or not known):
         confidence -= _RIVAL
     return Field(best.date.isoformat(), confidence, best.place), time_of(lines, best.row)
 
@@ -176,13 +179,22 @@ def _context(line: Line, reading: _Reading, previous: Line | None) -> float:
     told = _without_money(line)
     if TIME.search(told[reading.start + 6 :]) or TIME.search(told[: reading.start]):
         score += 1.2
-    if "not_date" in marks and last != "date":
+    carried = not before and previous is not None and _ends_with_other_date(previous, reading)
+    if carried or ("not_date" in marks and last != "date"):
         score -= 3.0
     if any(m.mark == "not_date" and len(m.phrase) > 6 for m in line.mentions):
         score -= 2.0
     if score == 0 and any(amount.start >= reading.end for amount in line.money):
         score -= _BEFORE_AMOUNT
     return score
+
+
+def _ends_with_other_date(previous: Line, reading: _Reading) -> bool:
+    """Whether the row before ends in what the date of this row is: `returns until`, `valid to`."""
+    if reading.start > 1 or not previous.mentions or _has_date(previous.folded):
+        return False
+    last = previous.mentions[-1]
+    return last.mark == "not_date" and not previous.folded[last.end :].strip(" :.")
 
 
 def _without_money(line: Line) -> str:
@@ -245,6 +257,8 @@ def _plain_dates(text: str, month_first: bool) -> Iterator[_Reading]:
             alike = match[2].strip() == match[4].strip()
             yield _Reading(date, *match.span(), 3.0 if alike else 1.5)  # 2018 / 06.13 has a time
     for match in _overlapping(_NAMED, text):
+        if len(match[3]) < _FULL_YEAR and text[match.end() : match.end() + 2] in _UNITS:
+            continue
         month = _month(match[2], match[3])
         date = _date(match[3], str(month), match[1]) if month else None
         if date:
@@ -310,7 +324,7 @@ def _month(name: str, year: str) -> int | None:
     alike = {number for known, number in months.items() if _looks_like(bones, known)}
     if len(alike) == 1:
         return alike.pop()
-    most = 2 if len(bones) >= _LONG_NAME else 1
+    most = 2 if len(bones) >= _LONG_NAME and len(year) == _FULL_YEAR else 1
     near = {
         number
         for known, number in months.items()

@@ -23,6 +23,8 @@ from daemon.receipts.unnamed import as_placed, with_unnamed_parts
 
 _SURE = 0.7
 """Below this a person should look at a total or a date."""
+_TURNED = 0.6
+"""Of a sum that only its title makes a refund, where the items do not come to it."""
 _ZERO = Decimal(0)
 
 
@@ -71,6 +73,7 @@ def _receipt(text: Text, account: Account, *, refund: bool) -> Receipt:
         lines,
         writes_month_first(lines, currency.value),
         mixed=currency.value in WRITES_EVERY_ORDER,
+        known=currency.value is not None,
     )
     merchant, address = merchant_of(text)
     total = _total(account.chosen, refund=refund)
@@ -110,7 +113,10 @@ def _total(chosen: Chosen | None, *, refund: bool) -> Field:
     places = [best.printed.place]
     if best.statement is not None and best.statement.below:
         places = [*best.statement.line.places, *places]
-    return Field(money(value), certainty(chosen), tuple(places))
+    sure = certainty(chosen)
+    if value != best.value and ITEMS_SUM in contradicting(chosen.checks):
+        sure = min(sure, _TURNED)  # a title alone turns what its items do not come to
+    return Field(money(value), sure, tuple(places))
 
 
 def _given_back(receipt: Receipt) -> Receipt:

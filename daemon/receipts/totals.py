@@ -123,9 +123,10 @@ def facts_of(statements: Sequence[Statement], positions: Positions) -> Facts:
         cash=_last(statements, Kind.CASH),
         change=_last(statements, Kind.CHANGE),
         by_card=tuple(
-            s.value
+            value
             for s in statements
             if s.kind in (Kind.CARD, Kind.WALLET) and s.value is not None
+            for value in dict.fromkeys((s.value, abs(s.value)))  # some print a payment below zero
         ),
         subtotal=values.get(Kind.SUBTOTAL),
         extras=sum((v for v in extras if v is not None), _NOTHING) - sum(discounts, _NOTHING),

@@ -193,6 +193,23 @@ def test_when_a_stay_began_is_not_when_it_was_paid(rows: tuple[str, str]) -> Non
     assert read("CORNER SHOP", *rows, *ROWS).date.value == "2023-03-14"
 
 
+@pytest.mark.parametrize("row", ["2 JUPILER 25CL     6.20", "MILK 2 JUNI 18ML     6.20"])
+def test_a_measure_is_no_year(row: str) -> None:
+    assert read("CORNER SHOP", row, "TOTAL     6.20").date.value is None
+
+
+def test_the_date_until_which_goods_go_back_may_stand_on_a_row_of_its_own() -> None:
+    terms = ("Rückgabe nur mit Kassenbon bis", "23.05.2022 möglich")
+    receipt = read("BAUHAUS", "Spax     9,00", "SUMME     9,00", *terms, "23.04.22 14:07")
+    assert receipt.date.value == "2022-04-23"
+
+
+def test_where_nothing_tells_the_country_no_date_is_sure_that_has_two_orders() -> None:
+    rows = ("CORNER SHOP", "TEA     9.00", "TOTAL     9.00", "01/06/2023 16:10")
+    assert read(*rows).date.confidence < 0.9
+    assert read(*rows, "VAT 20% GBP 1.50").date.confidence >= 0.9
+
+
 def test_a_date_in_the_row_of_an_item_is_less_likely_than_one_beside_a_time() -> None:
     rows = ("CAKE 20/03/2023     3.00", "TOTAL     3.00", "CASH     3.00", "14/03/2023 10:22")
     assert read("CORNER SHOP", *rows).date.value == "2023-03-14"

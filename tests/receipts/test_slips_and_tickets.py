@@ -299,3 +299,52 @@ def test_bottles_that_went_back_are_an_item() -> None:
     )
     assert [str(item.total) for item in receipt.items] == ["17.49", "-2.10"]
     assert (receipt.change.value, receipt.reasons) == (None, ())
+
+
+def test_a_total_is_not_sure_before_a_tip_whose_sum_was_not_read() -> None:
+    rows = (*MEAL, "Total     57.00", "VISA     57.00")
+    assert read(*rows).total.confidence >= 0.9
+    assert read(*rows, "Tip     10.00").total.confidence < 0.9
+    assert read(*rows, "Tip     10.00", "Total     67.00").total.confidence >= 0.9
+
+
+def test_a_tip_in_the_list_below_a_total_at_the_top_is_in_what_was_paid() -> None:
+    receipt = read(
+        "Uber",
+        "March 30, 2023",
+        "Total     $24.64",
+        "Trip fare     $20.64",
+        "Tips     $4.00",
+        "Visa     $24.64",
+    )
+    assert (receipt.total.value, receipt.tip.value) == ("24.64", "4.00")
+    assert receipt.total.confidence >= 0.9
+
+
+def test_a_title_alone_makes_no_sure_refund_of_what_its_items_do_not_come_to() -> None:
+    head = ("OLD NAVY", "01/03/2022 14:22", "RETURN")
+    receipt = read(
+        *head, "JEANS     -24.99", "SUBTOTAL     12.00", "TAX     0.84", "TOTAL     12.84"
+    )
+    assert receipt.total.confidence < 0.9
+    whole = read(*head, "JEANS     12.00", "SUBTOTAL     12.00", "TAX     0.84", "TOTAL     12.84")
+    assert (whole.total.value, whole.total.confidence >= 0.9) == ("-12.84", True)
+
+
+def test_an_amount_does_not_confirm_itself() -> None:
+    receipt = read("ALSA", "08/02/2023 10:14", "Precio     38,64", "IVA 10%     3,86")
+    assert "items_sum_to_total" not in {check.check for check in receipt.checks}
+    assert receipt.total.confidence < 0.9
+
+
+def test_a_payment_that_is_printed_below_zero_is_one() -> None:
+    receipt = read(
+        "dm-drogerie markt",
+        "20.03.2021 11:22",
+        "CREME     12,00",
+        "RIEGEL     5,00",
+        "SUMME EUR     17,00",
+        "zu zahlen EUR     14,35",
+        "VISA EUR     -14,35",
+    )
+    assert receipt.total.value == "14.35"
