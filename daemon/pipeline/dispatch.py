@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -52,6 +52,7 @@ class Dispatch:
         delivering: Delivering,
         reading: Reading,
         outlets: Mapping[str, Outlet],
+        inboxes: Container[str],
         store: JobStore,
         clock: Clock,
     ) -> None:
@@ -63,14 +64,17 @@ class Dispatch:
         self._delivering = delivering
         self._reading = reading
         self._outlets = outlets
+        self._inboxes = inboxes
         self._store = store
         self._clock = clock
 
-    def replace_outlets(self, outlets: Mapping[str, Outlet]) -> None:
+    def replace_outlets(self, outlets: Mapping[str, Outlet], inboxes: Container[str]) -> None:
         """Deliver to these destinations from now on, also what waits for its turn or next attempt.
 
         What could not reach a destination before is tried at once: its address may be right now.
+        `inboxes` are the names of those that there are now.
         """
+        self._inboxes = inboxes  # first: who misses a destination asks next for the inbox
         old, self._outlets = self._outlets, outlets
         for name, outlet in old.items():
             if name in outlets:
@@ -107,7 +111,7 @@ class Dispatch:
         job, step = flight.job, deliver_step(destination)
         outlet = self._outlets.get(destination)
         if outlet is None:
-            self._handback(StepEnded(job.id, step, _no_such_destination(job, destination)))
+            self._supervise(job, step, lambda: self._miss(job, destination))
             return
         outlet.lane.submit(
             lambda: self._supervise(job, step, lambda: self._deliver(flight, route, destination))
@@ -137,7 +141,7 @@ class Dispatch:
             raise StoppedError
         job, outlet = flight.job, self._outlets.get(name)
         if outlet is None:
-            return _no_such_destination(job, name)
+            return self._miss(job, name)
         was_down = outlet.breaker.down
         with outlet.breaker.admission() as admission:
             if admission.pause:
@@ -158,6 +162,16 @@ class Dispatch:
             fault, seconds = change.delivery.fault, outlet.breaker.paused_for
             self._delivering.teller.lane_paused(name, fault, seconds)
         return change
+
+    def _miss(self, job: Job, destination: str) -> DeliveryChanged:
+        """The configuration no longer has a destination: the file fails by its name.
+
+        Raises StoppedError where the inbox is gone too, for which all of its files wait.
+        """
+        if job.inbox not in self._inboxes:
+            raise StoppedError
+        message = f"the configuration no longer has a destination {destination}; add it and retry"
+        return _failed(job, destination, Fault("unknown_destination", message, Kind.PERMANENT))
 
     def _postpone(
         self, job: Job, destination: str, pause: float, error: DeliveryError | None
@@ -219,8 +233,3 @@ def _unable(job: Job, step: str, fault: Fault) -> dict[str, Any]:
 def _failed(job: Job, destination: str, fault: Fault) -> DeliveryChanged:
     delivery = next(d for d in job.deliveries if d.destination == destination)
     return DeliveryChanged(job.id, replace(delivery, state=DeliveryState.FAILED, fault=fault))
-
-
-def _no_such_destination(job: Job, destination: str) -> DeliveryChanged:
-    message = f"the configuration no longer has a destination {destination}; add it and retry"
-    return _failed(job, destination, Fault("unknown_destination", message, Kind.PERMANENT))

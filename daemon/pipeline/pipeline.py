@@ -93,6 +93,7 @@ class Pipeline:
             delivering=Delivering(clock, limits, teller, self.progress, store),
             reading=self._reading,
             outlets=self._outlets,
+            inboxes=self._routes,
             store=store,
             clock=clock,
         )
@@ -146,7 +147,7 @@ class Pipeline:
         self._routes = routes
         self._validator.guard = guard_of(config)
         old, self._outlets = self._outlets, outlets
-        self._dispatch.replace_outlets(outlets)
+        self._dispatch.replace_outlets(outlets, routes)
         self.coordinator.reroute(self._routes, environment_of(config, self._limits))
         # Deliveries under way hold their destination; idle connections are all that closes here.
         for outlet in old.values():

@@ -19,7 +19,7 @@ from daemon.observing.events import Event
 from daemon.pipeline.pipeline import Pipeline, routes_of
 from daemon.pipeline.verifying import verify
 from tests.exchange import Exchange
-from tests.receiver import Receiver, ok, status, thinking
+from tests.receiver import Receiver, ok, status, thinking, waiting_for
 from tests.running import Daemon, http
 from tests.waiting import wait_until
 
@@ -82,6 +82,37 @@ def test_files_of_an_inbox_that_is_removed_wait_until_it_is_back(tmp_path: Path)
             assert _agrees(daemon)
         keys = {(request.sha256, request.key) for request in receiver.requests}
         assert len(keys) == 12
+
+
+def test_files_that_wait_for_their_turn_wait_for_their_inbox_when_it_is_removed(
+    tmp_path: Path,
+) -> None:
+    """With it goes their destination, which no other inbox has; that is no failure of theirs."""
+    (tmp_path / "other").mkdir()
+    taken = threading.Event()
+    with Receiver(waiting_for(taken)) as receiver:
+        extra = "    concurrency: {max: 1, adaptive: false}\n"
+        rest = http(receiver.url, extra).replace("read: 5s", "read: 60s")
+        daemon = Daemon(tmp_path, inbox=DELIVER, rest=rest)
+        text = daemon.config_path.read_text()
+        with daemon:
+            for number in range(12):
+                daemon.drop(f"{number}.bin", b"%d" % number)
+            lane = daemon.service._pipeline.lanes
+            wait_until(lambda: receiver.begun and lane()["server"]["waiting"] == 11, "the others")
+            here = text.index("  box:")
+            other = '  other: {path: other, accept: ["*/*"], read: none}\n'
+            daemon.config_path.write_text(text[:here] + other + text[text.index("destinations:") :])
+            assert _reload(daemon)["ok"]
+            taken.set()
+            wait_until(lambda: not daemon.service._pipeline.coordinator.in_flight(), "rest")
+            assert not daemon.jobs(State.FAILED)
+            daemon.config_path.write_text(text)
+            assert _reload(daemon)["ok"]
+            daemon.wait_for(State.DONE, 12)
+            assert not daemon.log.of(Event.JOB_FAILED)
+            assert _agrees(daemon)
+        assert len({(request.sha256, request.key) for request in receiver.requests}) == 12
 
 
 def test_a_file_for_a_destination_that_is_removed_fails_by_name_and_can_be_tried_again(
