@@ -74,7 +74,7 @@ def test_the_allowed_number_is_found_and_no_file_pays_for_the_search(tmp_path: P
 def test_what_is_found_is_handed_out_to_be_remembered(tmp_path: Path) -> None:
     """The next start begins with it and meets no refusal."""
     parcel = parcel_of(write(tmp_path, b"content"))
-    server = Crowding(2, 0.03)
+    server = Crowding(2, 0.1)  # long beside what a busy machine adds
     memory: Mapping[str, Any] = {}
 
     def remember(found: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ def test_what_is_found_is_handed_out_to_be_remembered(tmp_path: Path) -> None:
     concurrency = ConcurrencyConfig(max=8)
     with Receiver(otherwise=server.reply) as receiver:
         first = PacedDestination(http_destination(receiver.url), concurrency, remember=remember)
-        deliver_all(first, parcel, 100)
+        deliver_all(first, parcel, 60)
         first.close()
         assert memory["limit"] == 2
         refused = server.refused
@@ -92,7 +92,7 @@ def test_what_is_found_is_handed_out_to_be_remembered(tmp_path: Path) -> None:
             http_destination(receiver.url), concurrency, remembered=memory, remember=remember
         )
         assert second.limit == 2
-        deliver_all(second, parcel, 50)
+        deliver_all(second, parcel, 30)
         second.close()
     assert server.refused == refused
 
@@ -197,12 +197,12 @@ class Counting:
 def test_a_limit_on_requests_a_second_is_met_by_spacing(tmp_path: Path) -> None:
     """No number under way is small enough; hardly a file pays for the search with an attempt."""
     parcel = parcel_of(write(tmp_path, b"content"))
-    server = Counting(100, 5)
+    server = Counting(50, 5)  # fewer than a busy machine makes
     with Receiver(otherwise=server.reply) as receiver:
         paced = PacedDestination(http_destination(receiver.url), ConcurrencyConfig(max=8))
-        outcomes = deliver_all(paced, parcel, 200)
+        outcomes = deliver_all(paced, parcel, 120)
         paced.close()
     assert all(isinstance(outcome, Delivered) for outcome in outcomes)
-    assert sum(outcome.attempts > 1 for outcome in outcomes) < 10
+    assert sum(outcome.attempts > 1 for outcome in outcomes) < 12
     assert paced.interval > 0.004
     assert server.refused < 40
