@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from daemon.receipts.arithmetic import ITEMS_SUM, Parts, checks_of, confirming
 from daemon.receipts.confidence import Chosen, is_overruled, is_provisional, lead_of
+from daemon.receipts.currency import currencies_in
 from daemon.receipts.item_rows import OTHER_WAYS, PLAIN, Doubts
 from daemon.receipts.items import Positions, items_of
 from daemon.receipts.lines import Printed, Text
@@ -15,10 +16,12 @@ from daemon.receipts.model import Check, Field, TaxRate, money
 from daemon.receipts.payment import Payment, payment_of
 from daemon.receipts.statements import PAYMENTS, Kind, Statement
 from daemon.receipts.taxes import stated_taxes, taxes_of
-from daemon.receipts.totals import A_LABEL, Candidate, candidates_of, facts_of
+from daemon.receipts.totals import A_LABEL, Candidate, Facts, candidates_of, facts_of
 
 _ZERO = Decimal(0)
 _SEVERAL = 2
+_MOST_MORE = Decimal("1.4")
+"""How many times the sum of the goods may be paid, the tip included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Account:
     tax: Field
     payment: Payment
     checks: tuple[Check, ...]
-    awaits_tip: bool = False
-    """Whether a tip below the total was not yet paid with it: the last sum was not read."""
+    grows: bool = False
+    """Whether more was paid than the total, as a tip or a larger sum below it tells."""
 
     @property
     def chosen(self) -> Chosen | None:
@@ -58,8 +61,7 @@ class Account:
             lead_of(self.candidates),
             self.checks,
             overruled=is_overruled(self.candidates),
-            provisional=self.awaits_tip
-            or is_provisional(best, _value(self.sums.rounding) or _ZERO),
+            provisional=self.grows or is_provisional(best, _value(self.sums.rounding) or _ZERO),
         )
 
     @property
@@ -134,8 +136,10 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
                 stated_taxes=stated_taxes(statements),
             )
         )
-    awaits_tip = bool(candidates) and _awaits_tip(candidates[0], statements)
-    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks, awaits_tip)
+    grows = bool(candidates) and (
+        _awaits_tip(candidates[0], statements) or _is_outgrown(candidates[0], statements, facts)
+    )
+    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks, grows)
 
 
 def _awaits_tip(total: Candidate, statements: Sequence[Statement]) -> bool:
@@ -148,6 +152,25 @@ def _awaits_tip(total: Candidate, statements: Sequence[Statement]) -> bool:
         return False
     paid = {s.value for s in statements if s.kind in PAYMENTS and s.line.index > tips[0]}
     return total.value not in paid
+
+
+def _is_outgrown(total: Candidate, statements: Sequence[Statement], facts: Facts) -> bool:
+    """Whether a somewhat larger total is printed below this one, and nothing tells why.
+
+    It may be that of a tip that was not read. One by a rate is only suggested, one in another
+    currency is the same, and one with money from the till is more than was bought.
+    """
+    if total.statement is None or total.value <= 0:
+        return False
+    own = total.statement.line
+    currencies = currencies_in(own)
+    return any(
+        total.value < (s.value or _ZERO) <= _MOST_MORE * total.value
+        for s in statements
+        if s.kind in (Kind.TOTAL, Kind.DUE) and s.line.index > own.index
+        if not (s.in_summary or s.line.rates) and s.value != total.value + facts.cashback
+        if not (currencies and currencies_in(s.line) - currencies)
+    )
 
 
 def _is_item(total: Candidate, positions: Positions) -> bool:

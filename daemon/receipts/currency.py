@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from daemon.receipts.lines import Line, Text
 from daemon.receipts.model import NOT_FOUND, Evidence, Field
@@ -115,7 +115,7 @@ def currency_of(text: Text) -> Field:
 
 def rows_in_another_currency(lines: Sequence[Line]) -> frozenset[int]:
     """The rows that name another currency than nearly all rows of the receipt do."""
-    named = {line.index: frozenset(_named(line)) for line in lines if line.money}
+    named = {line.index: currencies_in(line) for line in lines if line.money}
     counts = Counter(code for codes in named.values() for code in codes)
     if len(counts) < 2:
         return frozenset()
@@ -125,10 +125,11 @@ def rows_in_another_currency(lines: Sequence[Line]) -> frozenset[int]:
     return frozenset(index for index, codes in named.items() if codes - {home})
 
 
-def _named(line: Line) -> Iterator[str]:
-    for code, pattern in _MARKS:
-        if code != "USD" and pattern.search(line.folded):  # many countries have a dollar
-            yield code
+def currencies_in(line: Line) -> frozenset[str]:
+    """The currencies that a row names; a plain dollar is that of many countries, and none here."""
+    return frozenset(
+        code for code, pattern in _MARKS if code != "USD" and pattern.search(line.folded)
+    )
 
 
 def _by_habit(lines: Sequence[Line]) -> Field:

@@ -348,3 +348,10 @@ def test_a_payment_that_is_printed_below_zero_is_one() -> None:
         "VISA EUR     -14,35",
     )
     assert receipt.total.value == "14.35"
+
+
+def test_a_larger_total_below_one_makes_it_unsure_where_nothing_tells_why() -> None:
+    rows = (*MEAL, "Total EUR     57.00", "VISA     57.00")
+    assert read(*rows, "Total     66.00").total.confidence < 0.9
+    assert read(*rows, "Total incl. 15% tip     65.55").total.confidence >= 0.9
+    assert read(*rows, "Total CHF     58.20").total.confidence >= 0.9
