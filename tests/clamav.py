@@ -143,7 +143,7 @@ class ScriptedClamd:
         with connection, contextlib.suppress(OSError):
             word = b""
             while not word.endswith(b"\0"):
-                word += connection.recv(1)
+                word += _exactly(connection, 1)
             if word == b"zINSTREAM\0":
                 self.stream(connection)
             elif self.deaf:

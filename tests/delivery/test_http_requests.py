@@ -379,7 +379,7 @@ def test_handshake_that_nobody_answers(tmp_path: Path) -> None:
     """A server that takes the connection and is silent then has no fault of its firewall."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-        timeout = {"connect": "300ms", "read": "1s"}
+        timeout = {"connect": "1s", "read": "1s"}
         error = failed(url, tmp_path, timeout=timeout)
         *before, told = findings(url, timeout=timeout)
     assert (error.code, error.kind) == ("tls_timeout", Kind.TRANSIENT)

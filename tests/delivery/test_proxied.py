@@ -52,10 +52,13 @@ class Tunnel:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client:
+        with client, contextlib.suppress(OSError):
             head = b""
             while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
+                came = client.recv(65536)
+                if not came:  # a client that was told to stop
+                    return
+                head += came
             self.heads.append(head)
             client.sendall(self._answer)
             if b" 200 " not in self._answer:

@@ -54,6 +54,8 @@ def cut_after(size: int) -> Answering:
         left = size
         while left:
             data = handler.rfile.read1(left)
+            if not data:
+                break
             held.content.extend(data)
             left -= len(data)
         raise ConnectionResetError
