@@ -20,6 +20,8 @@ from daemon.receipts.totals import A_LABEL, Candidate, Facts, candidates_of, fac
 
 _ZERO = Decimal(0)
 _SEVERAL = 2
+_PARTIAL = frozenset((Kind.CASH, Kind.VOUCHER, Kind.CHANGE, Kind.TIP))
+"""What may make a payment by card another amount than the total."""
 _MOST_MORE = Decimal("1.4")
 """How many times the sum of the goods may be paid, the tip included."""
 
@@ -47,8 +49,8 @@ class Account:
     tax: Field
     payment: Payment
     checks: tuple[Check, ...]
-    grows: bool = False
-    """Whether more was paid than the total, as a tip or a larger sum below it tells."""
+    doubted: bool = False
+    """Whether a tip, a larger sum below it or the payment tells of another total."""
 
     @property
     def chosen(self) -> Chosen | None:
@@ -61,7 +63,7 @@ class Account:
             lead_of(self.candidates),
             self.checks,
             overruled=is_overruled(self.candidates),
-            provisional=self.grows or is_provisional(best, _value(self.sums.rounding) or _ZERO),
+            provisional=self.doubted or is_provisional(best, _value(self.sums.rounding) or _ZERO),
         )
 
     @property
@@ -136,10 +138,12 @@ def _account(text: Text, statements: Sequence[Statement], positions: Positions) 
                 stated_taxes=stated_taxes(statements),
             )
         )
-    grows = bool(candidates) and (
-        _awaits_tip(candidates[0], statements) or _is_outgrown(candidates[0], statements, facts)
+    doubted = bool(candidates) and (
+        _awaits_tip(candidates[0], statements)
+        or _is_outgrown(candidates[0], statements, facts)
+        or _is_paid_otherwise(candidates[0], statements, facts)
     )
-    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks, grows)
+    return Account(positions, tuple(candidates), sums, taxes, tax, payment, checks, doubted)
 
 
 def _awaits_tip(total: Candidate, statements: Sequence[Statement]) -> bool:
@@ -171,6 +175,14 @@ def _is_outgrown(total: Candidate, statements: Sequence[Statement], facts: Facts
         if not (s.in_summary or s.line.rates) and s.value != total.value + facts.cashback
         if not (currencies and currencies_in(s.line) - currencies)
     )
+
+
+def _is_paid_otherwise(total: Candidate, statements: Sequence[Statement], facts: Facts) -> bool:
+    """Whether the one payment that is printed, by card, is not the total, and nothing tells why."""
+    if facts.cashback or any(s.kind in _PARTIAL for s in statements):
+        return False
+    paid = [s.value for s in statements if s.kind in (Kind.CARD, Kind.WALLET) and s.value]
+    return len(paid) == 1 and abs(paid[0]) != abs(total.value)
 
 
 def _is_item(total: Candidate, positions: Positions) -> bool:

@@ -355,3 +355,11 @@ def test_a_larger_total_below_one_makes_it_unsure_where_nothing_tells_why() -> N
     assert read(*rows, "Total     66.00").total.confidence < 0.9
     assert read(*rows, "Total incl. 15% tip     65.55").total.confidence >= 0.9
     assert read(*rows, "Total CHF     58.20").total.confidence >= 0.9
+
+
+def test_a_total_that_the_card_did_not_pay_is_not_sure() -> None:
+    rows = ("SHELL", "1220 Hwy 290, Elgin TX 78621", "10/05/2021", "FUEL TOTAL     $43.16")
+    assert read(*rows, "CREDIT     $43.16").total.confidence >= 0.9
+    assert read(*rows, "CREDIT     $48.16").total.confidence < 0.9
+    parts = ("Total     57.00", "GIFT CARD     20.00", "VISA     37.00")
+    assert read(*MEAL, *parts).total.confidence >= 0.9
