@@ -30,12 +30,18 @@ class Fault:
         return {"code": self.code, "message": self.message, "kind": self.kind.value}
 
 
+def escaped(text: str) -> str:
+    """Text as UTF-8 can hold it: lone surrogates (PEP 383), as in a name of bytes, are escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 class InboxdError(Exception):
     """Base of all errors that inboxd raises on purpose."""
 
     kind = Kind.PERMANENT
 
     def __init__(self, code: str, message: str, *, kind: Kind | None = None) -> None:
+        message = escaped(message)
         super().__init__(message)
         self.code = code
         self.message = message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from daemon.delivery.destination import Parcel
 from daemon.delivery.hashing import hash_of
 from daemon.delivery.pacing import attempts
 from daemon.delivery.transport.body import file_changed
-from daemon.errors import DeliveryError
+from daemon.errors import DeliveryError, escaped
 from daemon.files import Identity, identity
 from daemon.jobs.changes import DeliveryChanged
 from daemon.jobs.model import Delivery, DeliveryState, Job, idempotency_key
@@ -49,8 +50,8 @@ class Delivering:
     ) -> DeliveryChanged:
         """Deliver, and say what came of it; to `ended` too, unless it was broken off.
 
-        `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, and OSError when
-        our copy of the file cannot be opened.
+        `sleep` waits between attempts. Raises StoppedError, EnvironmentFaultError, OSError when our
+        copy of the file cannot be opened, and TypeError for an answer that no ledger can hold.
         """
         destination = outlet.destination
         delivery = next(d for d in job.deliveries if d.destination == destination.name)
@@ -86,7 +87,7 @@ class Delivering:
         if not isinstance(outcome, attempts.BrokenOff):
             ended(outcome)
         known = replace(delivery, first_attempt_at=first)
-        return DeliveryChanged(job.id, after(known, outcome, self.clock.now()))
+        return DeliveryChanged(job.id, storable(after(known, outcome, self.clock.now())))
 
     def _counter(self, job: Job, transfer: Transfer) -> Callable[[int], None]:
         def count(sent: int) -> None:
@@ -159,6 +160,20 @@ def parcel_of(job: Job, opening: Callable[[], int], outlet: Outlet, store: JobSt
         resume=resume_of(job, destination, store),
         throttle=outlet.throttle,
     )
+
+
+def storable(delivery: Delivery) -> Delivery:
+    """A delivery as a ledger can hold it, whatever a destination of another package said.
+
+    Raises TypeError for what is no text, no number or no JSON.
+    """
+    for said, kind in ((delivery.location, str), (delivery.bytes, int)):
+        if said is not None and not isinstance(said, kind):
+            raise TypeError(f"{delivery.destination} answered {said!r} for a {kind.__name__}")
+    if delivery.response:
+        json.dumps(dict(delivery.response))
+    location = delivery.location
+    return delivery if location is None else replace(delivery, location=escaped(location))
 
 
 def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery:

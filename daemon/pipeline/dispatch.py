@@ -12,7 +12,7 @@ from typing import Any
 
 from daemon.clock import Clock
 from daemon.delivery.pacing.lane import Lane
-from daemon.errors import DeliveryError, Fault, InboxdError, Kind, StoppedError
+from daemon.errors import DeliveryError, Fault, InboxdError, Kind, StoppedError, escaped
 from daemon.files import environment_fault, is_environment
 from daemon.jobs.changes import Change, DeliveryChanged, ReadingEnded
 from daemon.jobs.decide import PREPARE, READ, deliver_step
@@ -215,8 +215,9 @@ class Dispatch:
             fault = environment_fault(error, f"working on {job.name}").fault
             again = None if is_environment(error) else _FAULT_AGAIN
             ended = StepEnded(job.id, step, fault=fault, retry_in=again)
-        except Exception as error:  # noqa: BLE001 - it ends the step, not the daemon
-            fault = Fault("internal_error", f"{type(error).__name__}: {error}", Kind.PERMANENT)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends the step, not the daemon
+            message = escaped(f"{type(error).__name__}: {error}")
+            fault = Fault("internal_error", message, Kind.PERMANENT)
             ended = StepEnded(job.id, step, **_unable(job, step, fault))
         self._handback(ended)
 

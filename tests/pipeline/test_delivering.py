@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from daemon.delivery.destination import Acknowledgement, Finding, Parcel, Progress
 from daemon.delivery.transport.body import open_parcel
-from daemon.errors import DeliveryError
+from daemon.errors import DeliveryError, Kind
 from daemon.jobs.model import State
 from daemon.pipeline import outlets
 from tests.running import Daemon
@@ -47,8 +48,30 @@ class Meddled:
         return
 
 
+class Foreign:
+    """A destination of another package, which says `answer` of a file, or raises it."""
+
+    name = "a"
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def deliver(self, parcel: Parcel, progress: Progress, stop: threading.Event) -> Acknowledgement:
+        if parcel.name == "next.bin":
+            return Acknowledgement(parcel.size)
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return cast("Acknowledgement", self.answer)
+
+    def check(self) -> list[Finding]:
+        return []
+
+    def close(self) -> None:
+        return
+
+
 def daemon_to(
-    destination: Meddled, folder: Path, monkeypatch: pytest.MonkeyPatch, attempts: int = 3
+    destination: Meddled | Foreign, folder: Path, monkeypatch: pytest.MonkeyPatch, attempts: int = 3
 ) -> Daemon:
     """A daemon that delivers there."""
     monkeypatch.setattr(outlets, "open_destination", lambda *_: destination)
@@ -101,3 +124,30 @@ def test_a_file_that_is_only_touched_is_sent(
         daemon.drop("r.bin", JUDGED)
         daemon.wait_for(State.DONE)
     assert destination.got == [JUDGED, JUDGED]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (None, "internal_error"),
+        (Acknowledgement(1, location=cast("str", b"x")), "internal_error"),
+        (Acknowledgement(cast("int", "many")), "internal_error"),
+        (Acknowledgement(1, response={"x": object()}), "internal_error"),
+        (Acknowledgement(1, response={"x": "\udcff"}), None),
+        (Acknowledgement(1, location="shelf:\udcff"), None),
+        (DeliveryError("no_room", "no room for \udcff", kind=Kind.PERMANENT), "no_room"),
+        (RuntimeError("no \udcff"), "internal_error"),
+        (SystemExit(3), "internal_error"),
+    ],
+)
+def test_a_destination_of_others_that_misbehaves_costs_its_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: object, code: str | None
+) -> None:
+    """The daemon goes on, and says of that file what was the matter."""
+    with daemon_to(Foreign(answer), tmp_path, monkeypatch) as daemon:
+        daemon.drop("r.bin", JUDGED)
+        daemon.wait_for(State.FAILED if code else State.DONE)
+        daemon.drop("next.bin", OTHER)
+        daemon.wait_for(State.DONE, 1 if code else 2)
+    error = daemon.sidecar("rejected" if code else "done", "r.bin")["error"]
+    assert (error and error["code"]) == code
