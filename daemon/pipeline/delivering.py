@@ -172,8 +172,9 @@ def storable(delivery: Delivery) -> Delivery:
             raise TypeError(f"{delivery.destination} answered {said!r} for a {kind.__name__}")
     if delivery.response:
         json.dumps(dict(delivery.response))
-    location = delivery.location
-    return delivery if location is None else replace(delivery, location=escaped(location))
+    if delivery.location is None or delivery.location.isascii():
+        return delivery
+    return replace(delivery, location=escaped(delivery.location))
 
 
 def after(delivery: Delivery, outcome: attempts.Outcome, now: float) -> Delivery:
