@@ -20,8 +20,8 @@ def address_in(data: bytes, kind: str) -> str:
     """
     try:
         found = _READERS[kind](data)
-    except (ValueError, ExpatError, TypeError, OverflowError, RecursionError, LookupError) as error:
-        raise RefusedError("damaged", f"it is no link file: {type(error).__name__}") from None
+    except (ValueError, ExpatError, TypeError, OverflowError, RecursionError, LookupError):
+        raise RefusedError("damaged", f"it is no link file, or no whole .{kind}") from None
     if not found or len(found) > _LONGEST or not found.isprintable():
         raise RefusedError("damaged", "it is no link file: there is no address in it")
     return found
