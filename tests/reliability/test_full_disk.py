@@ -18,6 +18,7 @@ from tests.running import QUICK, Daemon
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
+FILES = 40  # the log of the ledger, a commit for each step of each, is smaller than the disk
 
 
 @pytest.fixture
@@ -71,11 +72,11 @@ def test_a_full_disk_under_the_ledger_pauses_and_resumes(tmp_path: Path, small_d
     daemon.config_path.write_text(text.replace("state: state", f"state: {small_disk}/state"))
     with daemon:
         filler = _fill(small_disk)
-        for number in range(200):
+        for number in range(FILES):
             daemon.drop(f"{number}.bin", b"%d" % number)
         wait_until(lambda: daemon.log.of(Event.ENVIRONMENT_PAUSED), "the pause")
         filler.unlink()
-        wait_until(lambda: len(os.listdir(daemon.done)) == 400, "all files to be done", 60)
+        wait_until(lambda: len(os.listdir(daemon.done)) == 2 * FILES, "all files to be done", 60)
         assert daemon.lying_there() == []
 
 
@@ -94,11 +95,11 @@ def test_a_daemon_whose_ledger_cannot_be_written_still_stops_when_told(
     daemon.config_path.write_text(text.replace("state: state", f"state: {small_disk}/state"))
     daemon.start()
     filler = _fill(small_disk)
-    for number in range(200):
+    for number in range(FILES):
         daemon.drop(f"{number}.bin", b"%d" % number)
     wait_until(lambda: daemon.log.of(Event.ENVIRONMENT_PAUSED), "the pause")
     with contextlib.suppress(LedgerError):
         daemon.stop()
     filler.unlink()
     with daemon:
-        wait_until(lambda: len(os.listdir(daemon.done)) == 400, "all files to be done", 60)
+        wait_until(lambda: len(os.listdir(daemon.done)) == 2 * FILES, "all files to be done", 60)
