@@ -284,7 +284,9 @@ class Service:
         self._show(running=True)
 
     def _beaten(self) -> None:
-        self._ledger_written = self._clock.monotonic()
+        # What is written to a file that was taken away is lost with the process.
+        if self._state.keeps_ledger():
+            self._ledger_written = self._clock.monotonic()
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error

@@ -34,6 +34,7 @@ class StateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._opened: tuple[int, int] | None = None
 
     def make(self) -> None:
         """Make the folder for its owner alone; raises EnvironmentFaultError."""
@@ -131,7 +132,19 @@ class StateFolder:
         except BaseException:
             store.close()
             raise
+        self._opened = self._ledger_file()
         return store
+
+    def keeps_ledger(self) -> bool:
+        """Whether the ledger that was opened here is still here, where the next start looks."""
+        return self._opened is not None and self._opened == self._ledger_file()
+
+    def _ledger_file(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self.path / LEDGER)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def existing_ledger(self, clock: Clock) -> SqliteJobStore:
         """The ledger of a daemon that has run; raises LedgerError where there is none."""

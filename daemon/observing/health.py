@@ -60,7 +60,7 @@ def assess(proof: Proof, now: float, *, within: float, grace: float) -> Health:
     unwritten = (
         ()
         if _fresh(proof.ledger_written, now, within) or (young and proof.ledger_written is None)
-        else (f"the ledger was not written within {within:.0f} s",)
+        else (f"the ledger was not written within {within:.0f} s, or is no longer where it was",)
     )
     waiting = tuple(f"inbox {inbox}: its folder is missing" for inbox in proof.missing)
     waiting += tuple(

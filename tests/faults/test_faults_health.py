@@ -138,6 +138,21 @@ def test_a_ledger_that_is_not_written(watched: Watched, monkeypatch: pytest.Monk
 
 
 @pytest.mark.reliability(
+    "Health", "the ledger is taken away", "/healthz and /readyz fail; the watchdog is not fed"
+)
+def test_a_ledger_that_is_taken_away(watched: Watched) -> None:
+    """What is written to it would be lost with the process; a restart makes a new one."""
+    ledger = watched.folder / "state" / "ledger.sqlite3"
+    aside = ledger.rename(watched.folder / "aside")
+    watched.wait_for_health("/healthz", well=False, reason="no longer where it was")
+    watched.wait_for_health("/readyz", well=False, reason="no longer where it was")
+    watched.wait_until_starved()
+    aside.rename(ledger)
+    watched.wait_for_health("/healthz", well=True)
+    watched.wait_until_fed()
+
+
+@pytest.mark.reliability(
     "Health",
     "the disk has no room",
     "/healthz and /readyz fail; the watchdog is fed, as no restart helps",
